@@ -1,0 +1,43 @@
+# The commands of the project. make help lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+install: $(STAMP) ## virtual environment with everything, from the hashed lock
+
+run: $(STAMP) ## install, seed a small city, serve it on SQLite
+	$(BIN)/gridtrail demo
+
+test: $(STAMP) ## the default tests, on SQLite and PostgreSQL
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-slow: $(STAMP) ## the slow tests too
+	$(BIN)/pytest -n 2
+
+lint: $(STAMP) ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## measured figures, medians and ratios of one run
+	$(BIN)/python -m bench.run
+
+lock: ## write requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --extra build --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+
+clean: ## remove the environment and the demo's data
+	rm -rf $(VENV) var build *.egg-info
+
+.PHONY: help install run test test-slow lint bench lock clean
