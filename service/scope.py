@@ -1,0 +1,109 @@
+"""Who may do and see what: one decision for the command side and for every query. Read by routes, inspection and sync.
+
+A person has grants: a role in a unit, in force today. A unit is an area's own office or grid (an area code; the grant reaches
+its subtree) or a department (``<area>/<department>``; it reaches the matters that the department holds or was called to, and
+nothing else). Outside one's grants a thing is answered exactly as if it did not exist; inside them a wrong role is told so.
+
+An administrator looks after areas, people and tablets and does not read what workers wrote: the one who can give rights has
+no need of cases, and a person who needs both is given both roles. An auditor reads and changes nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from domain.areas import department_of, lies_within
+from domain.entries import ACTIONS, KINDS
+from projections.sight import Sight
+
+WORKER, OFFICER, AUDITOR, ADMINISTRATOR = "worker", "officer", "auditor", "administrator"
+OFFICERS = frozenset({OFFICER})
+READERS = frozenset({WORKER, OFFICER, AUDITOR})
+MANAGERS = frozenset({OFFICER, ADMINISTRATOR})
+EVERYONE = frozenset({WORKER, OFFICER, AUDITOR, ADMINISTRATOR})
+
+ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
+    # What the field does: the rules name the roles for each kind of entry, and the console's verbs are the same acts.
+    **{topic: frozenset(kind.roles) for topic, kind in KINDS.items()},
+    **{verb: frozenset(KINDS[topic].roles) if topic in KINDS else OFFICERS for verb, topic in ACTIONS.items()},
+    # What is read.
+    "cases.read": READERS,
+    "visits.read": READERS,
+    "coverage.read": READERS,
+    "workload.read": READERS,
+    "refusals.read": READERS,
+    "photos.read": READERS,
+    "ledgers.read": frozenset({AUDITOR}),
+    "areas.read": EVERYONE,
+    "people.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
+    "tablets.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
+    # What is managed.
+    "photos.write": frozenset({WORKER, OFFICER}),
+    "refusals.settle": OFFICERS,
+    "tablets.enrol": MANAGERS,
+    "tablets.manage": MANAGERS,
+    "areas.manage": frozenset({ADMINISTRATOR}),
+    "people.manage": frozenset({ADMINISTRATOR}),
+    "rulebooks.publish": frozenset({ADMINISTRATOR}),
+}
+
+
+class OutOfScope(Exception):
+    """The thing lies outside the actor's grants, or does not exist: the two are told apart nowhere."""
+
+
+class NotYourRole(Exception):
+    """The thing lies inside the actor's grants, and none of the roles there may do this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role in a unit, in force today."""
+
+    role: str
+    unit: str
+
+    def reaches(self, area: str, units: Iterable[str] = ()) -> bool:
+        """Whether a thing that lies in an area, and that units hold or were called to, is within this grant."""
+        if self.role in (WORKER, OFFICER) and self.unit in units:
+            return True
+        return department_of(self.unit) is None and lies_within(area, self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person as known from a token, with the grants in force; tablet is its id where the token is a tablet's."""
+
+    person: str
+    grants: tuple[Grant, ...] = ()
+    tablet: str | None = None
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units that this person acts for today, as ``domain.aggregate.Act`` wants them."""
+        return tuple(dict.fromkeys(grant.unit for grant in self.grants if grant.role in (WORKER, OFFICER)))
+
+
+def authorise(actor: Actor, action: str, area: str | None = None, units: Iterable[str] = ()) -> Grant:
+    """The grant under which the actor may do this. OutOfScope or NotYourRole otherwise.
+
+    area=None asks whether the action is open to the actor anywhere, as lists do before they narrow by sight_of.
+    """
+    held = tuple(units)
+    reaching = actor.grants if area is None else tuple(grant for grant in actor.grants if grant.reaches(area, held))
+    if area is not None and not reaching:
+        raise OutOfScope
+    roles = ACTIONS_BY_ROLE[action]
+    for grant in reaching:
+        if grant.role in roles:
+            return grant
+    raise NotYourRole
+
+
+def sight_of(actor: Actor, action: str = "cases.read") -> Sight:
+    """What a query may return to the actor for a reading action. No grant with a fitting role: nothing."""
+    roles = ACTIONS_BY_ROLE[action]
+    grants = [grant for grant in actor.grants if grant.role in roles]
+    return Sight(
+        areas=tuple(dict.fromkeys(grant.unit for grant in grants if department_of(grant.unit) is None)),
+        units=tuple(dict.fromkeys(grant.unit for grant in grants if grant.role in (WORKER, OFFICER))),
+    )
