@@ -1,0 +1,325 @@
+"""Use cases: each loads, decides and saves in about three lines. Read by the routes, the command line and the seed.
+
+The rules themselves live in the domain; who may do it at all is asked of service.scope; what is saved goes to the ledger in one
+transaction. What decisions read (areas, assignments, rulebooks) is caught up before the use case returns.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import orjson
+import sqlalchemy as sa
+
+from domain.aggregate import Act
+from domain.areas import Area, area_of, ledger_of
+from domain.case import Case
+from domain.clock import Clock, local_day, utc_text
+from domain.entries import ACTIONS, KINDS
+from domain.errors import Refusal
+from domain.people import Person
+from domain.rulebook import Books, Rulebook
+from domain.tablet import Refused, Tablet
+from projections import open_cases, rulebooks
+from projections.engine import Follower
+from projections.recorded import entry_of
+from projections.sight import Sight
+from service.config import Config
+from service.database import reading, writing
+from service.ledger.mapper import aggregate_of, draft_of
+from service.ledger.store import Appended, Ledgers, VersionTaken
+from service.scope import Actor, OutOfScope, authorise
+
+AREA_STREAMS = UUID("6c1f6d3e-8f0b-5a52-9c0c-8f3a2e3b7a10")
+BOOK_STREAMS = UUID("0b0f2f6e-3a42-5e0c-a6b9-6a3c4f1b9d21")
+REFERENCE_MODELS = ("areas", "people", "rulebooks")
+
+
+class StaleVersion(Exception):
+    """The case changed since the caller read it. ``current`` is the version that it has now."""
+
+    def __init__(self, current: int) -> None:
+        self.current = current
+        super().__init__(f"The case is at version {current} now. Read it again, then decide.")
+
+
+class NotFound(Exception):
+    """There is no such thing, or it is not for this person to see: the two are not told apart."""
+
+
+class Contended(Exception):
+    """Others kept writing the same streams; nothing was recorded. Try again."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Where a decision was recorded: the last position in its ledger, and the stream's new version."""
+
+    ledger: str
+    position: int
+    version: int
+
+
+def area_stream(code: str) -> UUID:
+    """The stream of an area: the same for the same code on every machine."""
+    return uuid5(AREA_STREAMS, code)
+
+
+def book_stream(city: str, kind: str, name: str) -> UUID:
+    """The stream of a rulebook."""
+    return uuid5(BOOK_STREAMS, f"{city}/{kind}/{name}")
+
+
+class Inspection:
+    """All that people do to the record, apart from uploading batches."""
+
+    def __init__(self, database: sa.Engine, ledgers: Ledgers, follower: Follower, clock: Clock, config: Config) -> None:
+        self.database = database
+        self.ledgers = ledgers
+        self.follower = follower
+        self.clock = clock
+        self.config = config
+        self._books: dict[str, tuple[tuple[int, int], Books]] = {}
+
+    # ---- what decisions read
+
+    def act_for(self, actor: Actor, role: str) -> Act:
+        """An act at the console, now, in one of the actor's roles."""
+        now = utc_text(self.clock())
+        units = tuple(grant.unit for grant in actor.grants if grant.role == role)
+        return Act(by=actor.person, role=role, happened_at=now, day=local_day(now, self.config.zone), units=units)
+
+    def books(self, conn: sa.Connection, ledger: str) -> Books:
+        """The rules in force in a ledger's city: what was published, or the shipped books where nothing was."""
+        city = ledger[:4]
+        stand = rulebooks.stand(conn, city)
+        known = self._books.get(city)
+        if known is None or known[0] != stand:
+            published = rulebooks.published(conn, city)
+            known = (stand, Books.of(published) if published else Books.default())
+            self._books[city] = known
+        return known[1]
+
+    def _load(self, conn: sa.Connection, ledger: str, stream: UUID) -> Any:
+        return aggregate_of(self.ledgers.streams(conn, ledger, [stream]).get(stream, []))
+
+    # ---- one shape for all: load, decide, save
+
+    def _save(self, ledger: str, *aggregates: Any) -> Appended:
+        """Appends what the aggregates collected, in one transaction. VersionTaken where somebody was faster."""
+        drafts = [draft_of(event) for aggregate in aggregates for event in aggregate.collect_events()]
+        with writing(self.database) as conn:
+            return self.ledgers.append(conn, ledger, drafts)
+
+    def _change(
+        self, ledger: str, stream: UUID, decide: Callable[[Any, Books], Any], expected_version: int | None = None
+    ) -> tuple[Saved, Any]:
+        """Loads the stream (None where there is none yet), lets ``decide`` act on it, saves; again where somebody was faster."""
+        for _ in range(self.config.upload_attempts):
+            with reading(self.database) as conn:
+                aggregate = self._load(conn, ledger, stream)
+                books = self.books(conn, ledger)
+            if expected_version is not None and aggregate is not None and aggregate.version != expected_version:
+                raise StaleVersion(aggregate.version)
+            aggregate = decide(aggregate, books) or aggregate
+            if not aggregate.pending_events:
+                return Saved(ledger, -1, aggregate.version), aggregate
+            try:
+                appended = self._save(ledger, aggregate)
+            except VersionTaken:
+                continue
+            return Saved(ledger, appended.size - 1, aggregate.version), aggregate
+        raise Contended
+
+    def _changed_reference(self, saved: Saved) -> Saved:
+        self.follower.catch_up(saved.ledger, REFERENCE_MODELS)
+        return saved
+
+    # ---- cases
+
+    def act_on_case(
+        self, actor: Actor, case_id: UUID, ledger: str, verb: str, said: dict[str, Any], expected_version: int | None = None
+    ) -> Saved:
+        """One step of a case at the console. Refusals come from the domain, OutOfScope and NotYourRole from the scope."""
+        kind = KINDS[ACTIONS[verb]]
+
+        def decide(case: Any, books: Books) -> None:
+            if not isinstance(case, Case):
+                raise OutOfScope
+            grant = authorise(actor, f"case.{verb}", area=case.area, units=case.concerned_units())
+            if verb == "merge":
+                self._must_see_case(actor, ledger, said["into"])
+            getattr(case, kind.method)(self.act_for(actor, grant.role), books, **said)
+
+        return self._change(ledger, case_id, decide, expected_version)[0]
+
+    def _must_see_case(self, actor: Actor, ledger: str, case_id: str) -> None:
+        """A case that another is merged into must be one of the same ledger that the actor may act on."""
+        with reading(self.database) as conn:
+            other = self._load(conn, ledger, UUID(case_id))
+        if not isinstance(other, Case):
+            raise OutOfScope
+        authorise(actor, "case.merge", area=other.area, units=other.concerned_units())
+
+    def report_case(self, actor: Actor, area: str, said: dict[str, Any]) -> tuple[str, Saved]:
+        """A case reported at the console (a resident at the counter, a hotline). Gives the new case's id."""
+        stream = uuid4()
+        grant = authorise(actor, "case.report", area=area)
+
+        def decide(_: Any, books: Books) -> Case:
+            return Case.report(self.act_for(actor, grant.role), books, stream, area=area, **said)
+
+        return str(stream), self._change(ledger_of(area), stream, decide)[0]
+
+    def ledger_of_case(self, conn: sa.Connection, sight: Sight, case_id: str) -> str:
+        """The ledger of a case that the reader may see. NotFound otherwise."""
+        row = open_cases.get_case(conn, sight, case_id)
+        if row is None:
+            raise NotFound
+        return str(row["ledger"])
+
+    # ---- areas, people, rulebooks
+
+    def register_area(self, actor: Actor, said: dict[str, Any]) -> Saved:
+        """Registers an area, or records what changed in one that is known. Nothing is recorded where nothing changed."""
+        code = said["code"]
+        grant = authorise(actor, "area.manage", area=code)
+
+        def decide(area: Area | None, books: Books) -> Area:
+            act = self.act_for(actor, grant.role)
+            if area is None:
+                return Area.register(act, books, area_stream(code), **said)
+            changed = {name: value for name, value in said.items() if value is not None and area.differs(name, value)}
+            if changed:
+                area.change(act, books, **{"effective_from": said["effective_from"], **changed})
+            return area
+
+        return self._changed_reference(self._change(ledger_of(code), area_stream(code), decide)[0])
+
+    def end_area(self, actor: Actor, code: str, effective_to: str, successors: Sequence[str] = ()) -> Saved:
+        """Ends an area after a day."""
+        grant = authorise(actor, "area.manage", area=code)
+
+        def decide(area: Area | None, books: Books) -> None:
+            if area is None:
+                raise NotFound
+            area.end(self.act_for(actor, grant.role), books, effective_to=effective_to, successors=list(successors))
+
+        return self._changed_reference(self._change(ledger_of(code), area_stream(code), decide)[0])
+
+    def register_person(self, actor: Actor, home: str, person: UUID | None = None) -> tuple[str, Saved]:
+        """Registers a person of an area's organisation by id only. Gives the id."""
+        stream = person or uuid4()
+        grant = authorise(actor, "person.manage", area=area_of(home))
+
+        def decide(known: Person | None, books: Books) -> Person:
+            return known or Person.register(self.act_for(actor, grant.role), books, stream, home=home)
+
+        return str(stream), self._changed_reference(self._change(ledger_of(home), stream, decide)[0])
+
+    def change_person(self, actor: Actor, home: str, person: str, method: str, said: dict[str, Any]) -> Saved:
+        """Assigns, ends an assignment, or records that somebody left: method is one of Person's.
+
+        A unit that is given must lie in the actor's own subtree too: nobody hands out what is not theirs.
+        """
+        grant = authorise(actor, "person.manage", area=area_of(home))
+        if "unit" in said:
+            authorise(actor, "person.manage", area=area_of(said["unit"]))
+
+        def decide(known: Person | None, books: Books) -> None:
+            if known is None:
+                raise NotFound
+            getattr(known, method)(self.act_for(actor, grant.role), books, **said)
+
+        return self._changed_reference(self._change(ledger_of(home), UUID(person), decide)[0])
+
+    def publish_book(self, actor: Actor, city: str, said: dict[str, Any]) -> Saved:
+        """Publishes a version of a rulebook. The same version again records nothing."""
+        grant = authorise(actor, "rulebook.manage", area=city)
+        stream = book_stream(city, said["kind"], said["name"])
+
+        def decide(book: Rulebook | None, books: Books) -> Rulebook:
+            act = self.act_for(actor, grant.role)
+            book = book or Rulebook.open(act, books, stream, city=city, kind=said["kind"], name=said["name"])
+            if not book.has_version(said["version"], said["content"]):
+                book.publish(act, books, **{name: said[name] for name in ("version", "effective_from", "content")})
+            return book
+
+        return self._changed_reference(self._change(city, stream, decide)[0])
+
+    # ---- tablets and what they could not record
+
+    def change_tablet(self, actor: Actor, ledger: str, tablet: str, method: str, said: dict[str, Any]) -> Saved:
+        """Revokes or reinstates a tablet: the fact, and the state that the upload path reads, in one transaction."""
+        from service.sync.tables import tablet_states
+
+        with writing(self.database) as conn:
+            aggregate = self._load(conn, ledger, UUID(tablet))
+            if not isinstance(aggregate, Tablet):
+                raise NotFound
+            grant = authorise(actor, "tablet.manage", area=aggregate.area)
+            books = self.books(conn, ledger)
+            getattr(aggregate, method)(self.act_for(actor, grant.role), books, **said)
+            appended = self.ledgers.append(conn, ledger, [draft_of(event) for event in aggregate.collect_events()])
+            state = {"status": aggregate.status, "stream_version": aggregate.version, "last_valid": aggregate.last_valid}
+            mine = (tablet_states.c.ledger == ledger) & (tablet_states.c.tablet == UUID(tablet))
+            conn.execute(sa.update(tablet_states).where(mine).values(**state))
+        return Saved(ledger, appended.size - 1, aggregate.version)
+
+    def dismiss_refused(self, actor: Actor, ledger: str, refused: str, reason: str) -> Saved:
+        """An officer decides that a refused entry stays refused."""
+
+        def decide(kept: Refused | None, books: Books) -> None:
+            if not isinstance(kept, Refused):
+                raise OutOfScope
+            grant = authorise(actor, "refusal.decide", area=kept.area)
+            kept.dismiss(self.act_for(actor, grant.role), books, reason=reason)
+
+        return self._change(ledger, UUID(refused), decide)[0]
+
+    def reapply_refused(self, actor: Actor, ledger: str, refused: str, reason: str | None = None) -> Saved:
+        """Decides a refused entry again, as its worker's act at its time; both facts are recorded in one transaction.
+
+        The rules that hold now decide: what refused it may have passed (an assignment was recorded late, the case came back).
+        """
+        with reading(self.database) as conn:
+            lines = self.ledgers.streams(conn, ledger, [UUID(refused)]).get(UUID(refused), [])
+            kept = aggregate_of(lines)
+            if not isinstance(kept, Refused):
+                raise OutOfScope
+            grant = authorise(actor, "refusal.decide", area=kept.area)
+            books = self.books(conn, ledger)
+            raw = entry_of(lines[0])
+            if raw is None:
+                raise CannotBeReapplied("The entry's bytes are not an entry at all; it can only be dismissed.")
+            entry = orjson.loads(raw)
+            target, aggregate = self._decide_again(conn, kept, entry, books)
+        made = aggregate.pending_events[-1]
+        kept.reapply(
+            self.act_for(actor, grant.role),
+            books,
+            ledger=target,
+            stream=str(aggregate.id),
+            version=made.originator_version,
+            reason=reason,
+        )
+        drafts: dict[str, list[Any]] = {}
+        for where, each in ((target, aggregate), (ledger, kept)):
+            drafts.setdefault(where, []).extend(draft_of(event) for event in each.collect_events())
+        with writing(self.database) as conn:
+            self.ledgers.append_all(conn, drafts)
+            head = self.ledgers.head(conn, target)
+        return Saved(target, head.size - 1 if head else -1, made.originator_version)
+
+    def _decide_again(self, conn: sa.Connection, kept: Refused, entry: dict[str, Any], books: Books) -> tuple[str, Any]:
+        """The aggregate with the refused entry's event pending. Refusal where it still cannot be."""
+        from service.sync.upload import Reapplication
+
+        return Reapplication(self, conn).decide(kept, entry, books)
+
+
+class CannotBeReapplied(Refusal):
+    """The refused entry can't become an event; it can only be dismissed."""
+
+    sentence = "The entry can't become an event; dismiss it with a reason."

@@ -1,0 +1,104 @@
+"""All wiring: which piece is given to which. Read by create_app, the command line and the tests."""
+
+from functools import cached_property
+
+import sqlalchemy as sa
+from flask import Flask
+
+from domain.clock import Clock, system_clock
+from projections import READ_MODELS
+from projections.engine import Follower
+from service import database as databases
+from service.config import Config
+from service.identity import Identity
+from service.inspection import Inspection
+from service.ledger import keys, schema
+from service.ledger.note import Signer
+from service.ledger.store import Ledgers
+from service.sync.changes import Changes
+from service.sync.enrolment import Enrolment
+from service.sync.photos import Photos
+from service.sync.upload import Uploads
+
+
+class Gridtrail:
+    """The pieces of one running service, made on first use. Keeps no state beside connections and caches."""
+
+    def __init__(self, config: Config | None = None, *, clock: Clock = system_clock, database: sa.Engine | None = None) -> None:
+        self.config = config or Config.from_environment()
+        self.clock = clock
+        self._given_database = database
+
+    @cached_property
+    def database(self) -> sa.Engine:
+        """The one database; durable settings are asserted when it is opened."""
+        if self._given_database is not None:
+            return self._given_database
+        folder = self.config.folder_of_database()
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+        return databases.open_database(
+            self.config.database_url,
+            lock_timeout_s=self.config.lock_timeout_s,
+            statement_timeout_s=self.config.statement_timeout_s,
+            pool_size=self.config.pool_size,
+        )
+
+    def upgrade(self) -> None:
+        """Makes or upgrades the tables."""
+        schema.upgrade(self.database)
+
+    @cached_property
+    def ledgers(self) -> Ledgers:
+        """The store of recorded lines."""
+        return Ledgers(self.database, clock=self.clock)
+
+    @cached_property
+    def follower(self) -> Follower:
+        """The engine that keeps the read models."""
+        return Follower(self.database, self.ledgers, READ_MODELS, writing=databases.writing, clock=self.clock)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """What signs the ledgers' checkpoints."""
+        return keys.load_signer(self.config.signing_key, self.config.signing_key_file, self.config.origin)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Accounts, sessions, tokens."""
+        return Identity(self.database, self.clock, self.config)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """The use cases."""
+        return Inspection(self.database, self.ledgers, self.follower, self.clock, self.config)
+
+    @cached_property
+    def enrolment(self) -> Enrolment:
+        """Codes and tablets."""
+        return Enrolment(self)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Batches of tablets' entries."""
+        return Uploads(self)
+
+    @cached_property
+    def changes(self) -> Changes:
+        """What a tablet must hold."""
+        return Changes(self)
+
+    @cached_property
+    def photos(self) -> Photos:
+        """Photos by content."""
+        return Photos(self)
+
+
+def make_app(gridtrail: Gridtrail) -> Flask:
+    """The Flask application around the pieces."""
+    from service import routes
+
+    app = Flask("service", static_folder=None)
+    app.extensions["gridtrail"] = gridtrail
+    routes.register(app, gridtrail)
+    return app
