@@ -22,28 +22,29 @@ MANAGERS = frozenset({OFFICER, ADMINISTRATOR})
 EVERYONE = frozenset({WORKER, OFFICER, AUDITOR, ADMINISTRATOR})
 
 ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
-    # What the field does: the rules name the roles for each kind of entry, and the console's verbs are the same acts.
+    # What the field does: the rules name the roles for each kind of entry, and ``case.<verb>`` at the console is the same act.
     **{topic: frozenset(kind.roles) for topic, kind in KINDS.items()},
-    **{verb: frozenset(KINDS[topic].roles) if topic in KINDS else OFFICERS for verb, topic in ACTIONS.items()},
+    **{f"case.{verb}": frozenset(KINDS[topic].roles) for verb, topic in ACTIONS.items()},
+    "case.report": frozenset(KINDS["case.reported"].roles),
     # What is read.
-    "cases.read": READERS,
-    "visits.read": READERS,
+    "case.read": READERS,
+    "visit.read": READERS,
     "coverage.read": READERS,
     "workload.read": READERS,
-    "refusals.read": READERS,
-    "photos.read": READERS,
-    "ledgers.read": frozenset({AUDITOR}),
-    "areas.read": EVERYONE,
-    "people.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
-    "tablets.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
+    "refusal.read": READERS,
+    "photo.read": READERS,
+    "ledger.read": frozenset({AUDITOR}),
+    "area.read": EVERYONE,
+    "person.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
+    "tablet.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
     # What is managed.
-    "photos.write": frozenset({WORKER, OFFICER}),
-    "refusals.settle": OFFICERS,
-    "tablets.enrol": MANAGERS,
-    "tablets.manage": MANAGERS,
-    "areas.manage": frozenset({ADMINISTRATOR}),
-    "people.manage": frozenset({ADMINISTRATOR}),
-    "rulebooks.publish": frozenset({ADMINISTRATOR}),
+    "photo.write": frozenset({WORKER, OFFICER}),
+    "refusal.decide": OFFICERS,
+    "tablet.enrol": MANAGERS,
+    "tablet.manage": MANAGERS,
+    "area.manage": frozenset({ADMINISTRATOR}),
+    "person.manage": frozenset({ADMINISTRATOR}),
+    "rulebook.manage": frozenset({ADMINISTRATOR}),
 }
 
 
@@ -99,7 +100,7 @@ def authorise(actor: Actor, action: str, area: str | None = None, units: Iterabl
     raise NotYourRole
 
 
-def sight_of(actor: Actor, action: str = "cases.read") -> Sight:
+def sight_of(actor: Actor, action: str = "case.read") -> Sight:
     """What a query may return to the actor for a reading action. No grant with a fitting role: nothing."""
     roles = ACTIONS_BY_ROLE[action]
     grants = [grant for grant in actor.grants if grant.role in roles]
