@@ -44,10 +44,6 @@ class StaleVersion(Exception):
         super().__init__(f"The case is at version {current} now. Read it again, then decide.")
 
 
-class NotFound(Exception):
-    """There is no such thing, or it is not for this person to see: the two are not told apart."""
-
-
 class Contended(Exception):
     """Others kept writing the same streams; nothing was recorded. Try again."""
 
@@ -147,7 +143,7 @@ class Inspection:
         def decide(case: Any, books: Books) -> None:
             if not isinstance(case, Case):
                 raise OutOfScope
-            grant = authorise(actor, f"case.{verb}", area=case.area, units=case.concerned_units())
+            grant = authorise(actor, ACTIONS[verb], area=case.area, units=case.concerned_units())
             if verb == "merge":
                 self._must_see_case(actor, ledger, said["into"])
             getattr(case, kind.method)(self.act_for(actor, grant.role), books, **said)
@@ -160,12 +156,12 @@ class Inspection:
             other = self._load(conn, ledger, UUID(case_id))
         if not isinstance(other, Case):
             raise OutOfScope
-        authorise(actor, "case.merge", area=other.area, units=other.concerned_units())
+        authorise(actor, ACTIONS["merge"], area=other.area, units=other.concerned_units())
 
     def report_case(self, actor: Actor, area: str, said: dict[str, Any]) -> tuple[str, Saved]:
         """A case reported at the console (a resident at the counter, a hotline). Gives the new case's id."""
         stream = uuid4()
-        grant = authorise(actor, "case.report", area=area)
+        grant = authorise(actor, "case.reported", area=area)
 
         def decide(_: Any, books: Books) -> Case:
             return Case.report(self.act_for(actor, grant.role), books, stream, area=area, **said)
@@ -173,10 +169,10 @@ class Inspection:
         return str(stream), self._change(ledger_of(area), stream, decide)[0]
 
     def ledger_of_case(self, conn: sa.Connection, sight: Sight, case_id: str) -> str:
-        """The ledger of a case that the reader may see. NotFound otherwise."""
+        """The ledger of a case that the reader may see. OutOfScope otherwise."""
         row = open_cases.get_case(conn, sight, case_id)
         if row is None:
-            raise NotFound
+            raise OutOfScope
         return str(row["ledger"])
 
     # ---- areas, people, rulebooks
@@ -203,7 +199,7 @@ class Inspection:
 
         def decide(area: Area | None, books: Books) -> None:
             if area is None:
-                raise NotFound
+                raise OutOfScope
             area.end(self.act_for(actor, grant.role), books, effective_to=effective_to, successors=list(successors))
 
         return self._changed_reference(self._change(ledger_of(code), area_stream(code), decide)[0])
@@ -229,7 +225,7 @@ class Inspection:
 
         def decide(known: Person | None, books: Books) -> None:
             if known is None:
-                raise NotFound
+                raise OutOfScope
             getattr(known, method)(self.act_for(actor, grant.role), books, **said)
 
         return self._changed_reference(self._change(ledger_of(home), UUID(person), decide)[0])
@@ -257,7 +253,7 @@ class Inspection:
         with writing(self.database) as conn:
             aggregate = self._load(conn, ledger, UUID(tablet))
             if not isinstance(aggregate, Tablet):
-                raise NotFound
+                raise OutOfScope
             grant = authorise(actor, "tablet.manage", area=aggregate.area)
             books = self.books(conn, ledger)
             getattr(aggregate, method)(self.act_for(actor, grant.role), books, **said)
