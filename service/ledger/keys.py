@@ -1,0 +1,84 @@
+"""The key that signs the ledgers' checkpoints: made once, kept in a file or given as a value, never in the database."""
+
+import base64
+import os
+import stat
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from service.ledger.note import BadNote, Checkpoint, Signer, unbase64
+from service.ledger.store import Appended, Head
+
+
+class KeyRefused(RuntimeError):
+    """The signing key cannot be used; the sentence says what to change."""
+
+
+def new_key(path: str | Path) -> Ed25519PrivateKey:
+    """Makes a key and writes it as PEM into a new file that only its owner can read. FileExistsError where there is one already."""
+    key = Ed25519PrivateKey.generate()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def load_key(path: str | Path) -> Ed25519PrivateKey:
+    """The key in a file: PEM (PKCS 8), or base64 of the 32-byte seed. KeyRefused where others can read the file too."""
+    path = Path(path)
+    with path.open("rb") as file:
+        others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
+        if others:
+            raise KeyRefused(f"{path} can be read by others; run: chmod 600 {path}")
+        return parse_key(file.read().decode("ascii", "replace"))
+
+
+def parse_key(value: str) -> Ed25519PrivateKey:
+    """The key of a text: PEM (PKCS 8), or base64 of the 32-byte seed."""
+    value = value.strip()
+    try:
+        if value.startswith("-----BEGIN"):
+            key = load_pem_private_key(value.encode(), password=None)
+        else:
+            key = Ed25519PrivateKey.from_private_bytes(unbase64(value))
+    except (BadNote, ValueError, TypeError):
+        # The text itself must not be told on: it may be most of a key.
+        raise KeyRefused("The signing key is neither PEM nor base64 of an Ed25519 seed of 32 bytes.") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyRefused("The signing key is not an Ed25519 key.")
+    return key
+
+
+def seed_of(key: Ed25519PrivateKey) -> str:
+    """The key as base64 of its seed, for an environment value."""
+    return base64.b64encode(key.private_bytes_raw()).decode()
+
+
+def load_signer(value: str, path: str | Path, origin: str) -> Signer:
+    """The service's signer under its origin: from the value if there is one, else from the file, which is made at the first start."""
+    if value:
+        return Signer(origin, parse_key(value))
+    try:
+        return Signer(origin, load_key(path))
+    except FileNotFoundError:
+        try:
+            return Signer(origin, new_key(path))
+        except FileExistsError:
+            # Another process of the same first start was quicker.
+            return Signer(origin, load_key(path))
+
+
+def ledger_origin(origin: str, ledger: str, incarnation: str) -> str:
+    """The name under which one incarnation of a ledger is signed."""
+    return f"{origin}/ledger/{ledger}/{incarnation}"
+
+
+def checkpoint_of(head: Head | Appended, origin: str, key: Ed25519PrivateKey) -> str:
+    """The signed checkpoint of a ledger. Sign only what is committed: what is signed can never be taken back."""
+    return Checkpoint(ledger_origin(origin, head.ledger, head.incarnation), head.size, head.root).sign(key)

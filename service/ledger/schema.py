@@ -1,0 +1,51 @@
+"""The whole schema: which modules define tables, and how a database gets them. Read by the start-up, the migrations and the tests."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
+
+import projections
+from projections.tables import METADATA
+from service.database import writing
+from service.ledger.tables import TRIGGERS
+
+TABLE_MODULES = [
+    *(f"projections.{module.name}" for module in pkgutil.iter_modules(projections.__path__)),
+    "service.ledger.tables",
+    "service.identity",
+]
+"""Modules that define tables. A module that defines tables anywhere else must be added here."""
+
+
+def metadata() -> sa.MetaData:
+    """Every table of the service, once the modules that define them are imported."""
+    for name in TABLE_MODULES:
+        importlib.import_module(name)
+    return METADATA
+
+
+def create_all(engine: sa.Engine) -> None:
+    """Makes all tables and triggers at once in an empty database: the quick way, for tests. Equal to upgrade (a test compares)."""
+    tables = metadata()
+    with writing(engine) as conn:
+        tables.create_all(conn, checkfirst=False)
+        for statement in TRIGGERS[engine.dialect.name]:
+            conn.exec_driver_sql(statement)
+
+
+def upgrade(engine: sa.Engine, revision: str = "head") -> None:
+    """Makes or upgrades the tables by the migrations, in one transaction."""
+    with writing(engine) as conn:
+        command.upgrade(alembic_config(conn), revision)
+
+
+def alembic_config(conn: sa.Connection) -> AlembicConfig:
+    """Alembic's settings for a connection that is in a transaction already; there is no alembic.ini."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config.attributes["connection"] = conn
+    return config

@@ -1,0 +1,236 @@
+"""The store of recorded lines: appends to ledgers, and reads them back. Read by the sync, the use cases, the engine and the audit.
+
+Writers of one ledger take its head row in turn, for the time of one bulk insert; so positions are gapless, and their order is the order
+of the commits: a reader that has seen position p will never see a new event at or below p. Ledgers do not wait for each other.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from domain.clock import Clock, system_clock, utc_text
+from projections.recorded import LINE_LIMIT, write_line
+from service.database import is_sqlite
+from service.ledger import bulk
+from service.ledger.bulk import VersionTaken
+from service.ledger.tables import events, ledgers
+from service.ledger.tree import EMPTY_ROOT, Frontier, leaf_hashes
+
+__all__ = ["Appended", "Draft", "EntryTooLarge", "Head", "Ledgers", "VersionTaken"]
+
+
+class EntryTooLarge(ValueError):
+    """An event whose line would be longer than an entry of a ledger may be. Nothing was recorded."""
+
+    def __init__(self, stream: UUID, version: int, size: int) -> None:
+        self.stream, self.version, self.size = stream, version, size
+        super().__init__(f"Event {version} of {stream} takes {size} bytes; the limit is {LINE_LIMIT}.")
+
+
+@dataclass(slots=True)
+class Draft:
+    """One event before it has a position. inline: the state was made by write_state, so that it need not be looked at again."""
+
+    stream: UUID
+    version: int
+    topic: str
+    state: bytes
+    by_person: UUID | None = None
+    tablet: UUID | None = None
+    seq: int | None = None
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append made of a ledger: its events stand at first..size-1, and root is the tree's."""
+
+    ledger: str
+    first: int
+    size: int
+    root: bytes
+    incarnation: str
+    recorded_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a ledger is. The incarnation changes when a backup is restored, so that tablets send again what was lost."""
+
+    ledger: str
+    size: int
+    root: bytes
+    incarnation: str
+    recorded_at: str
+
+
+HEAD = sa.select(ledgers.c.size, ledgers.c.frontier, ledgers.c.incarnation, ledgers.c.recorded_at).where(
+    ledgers.c.ledger == sa.bindparam("ledger")
+)
+TAKE_HEAD = HEAD.with_for_update()
+HEADS = sa.select(ledgers.c.ledger, ledgers.c.size, ledgers.c.root, ledgers.c.incarnation, ledgers.c.recorded_at).order_by(ledgers.c.ledger)
+ONE_HEAD = HEADS.where(ledgers.c.ledger == sa.bindparam("ledger"))
+SIZES = sa.select(ledgers.c.ledger, ledgers.c.size).order_by(ledgers.c.ledger)
+
+LINES = (
+    sa.select(events.c.line)
+    .where(events.c.ledger == sa.bindparam("ledger"), events.c.position >= sa.bindparam("start"))
+    .order_by(events.c.position)
+    .limit(sa.bindparam("most"))
+)
+LINE = sa.select(events.c.line).where(events.c.ledger == sa.bindparam("ledger"), events.c.position == sa.bindparam("position"))
+TIME = sa.select(events.c.recorded_at).where(events.c.ledger == sa.bindparam("ledger"), events.c.position == sa.bindparam("position"))
+STREAMS = (
+    sa.select(events.c.stream, events.c.line)
+    .where(events.c.ledger == sa.bindparam("ledger"), events.c.stream.in_(sa.bindparam("streams", expanding=True)))
+    .order_by(events.c.stream, events.c.version)
+)
+UPLOADED = (
+    sa.select(events.c.seq, events.c.ledger, events.c.position, events.c.topic, events.c.line)
+    .where(events.c.tablet == sa.bindparam("tablet"), events.c.seq.between(sa.bindparam("first"), sa.bindparam("last")))
+    .order_by(events.c.seq, events.c.recorded_at, events.c.ledger, events.c.position)
+)
+
+
+class Ledgers:
+    """Every ledger of one database. Holds no state; each call works on the connection that it is given."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock = system_clock) -> None:
+        self.engine = engine
+        self.clock = clock
+
+    # ---- appending
+
+    def append(self, conn: sa.Connection, ledger: str, drafts: Sequence[Draft]) -> Appended:
+        """Records events at the end of a ledger, inside the caller's transaction; call it last, since it takes the ledger's head.
+
+        VersionTaken: somebody recorded one of those versions before; the transaction is rolled back. EntryTooLarge: nothing was written.
+        """
+        if not drafts:
+            raise ValueError("there is nothing to append")
+        head = self._take_head(conn, ledger)
+        recorded_at = max(utc_text(self.clock()), head.recorded_at)
+        first = head.size
+        lines = _lines_of(ledger, first, recorded_at, drafts)
+        frontier = Frontier.from_bytes(head.frontier)
+        if frontier.size != first:
+            raise ValueError(f"the head of ledger {ledger} says {first} events and its frontier {frontier.size}")
+        frontier.extend(leaf_hashes(lines))
+        root = frontier.root()
+        write = bulk.insert_into_sqlite if is_sqlite(conn) else bulk.insert_into_postgres
+        write(conn, bulk.Batch(ledger, first, recorded_at, drafts, lines, frontier.to_bytes(), root))
+        return Appended(ledger, first, frontier.size, root, head.incarnation, recorded_at)
+
+    def append_all(self, conn: sa.Connection, drafts: Mapping[str, Sequence[Draft]]) -> dict[str, Appended]:
+        """Records events in several ledgers. Heads are taken in the order of the names, so that two such writers cannot deadlock."""
+        return {ledger: self.append(conn, ledger, drafts[ledger]) for ledger in sorted(drafts) if drafts[ledger]}
+
+    def _take_head(self, conn: sa.Connection, ledger: str) -> Any:
+        head = conn.execute(TAKE_HEAD, {"ledger": ledger}).one_or_none()
+        if head is None:
+            # Two first writers may come here at once: the second waits in the insert for the first's commit, and then finds its row.
+            conn.execute(bulk.insert_unless_present(conn, ledgers), _first_head(ledger))
+            head = conn.execute(TAKE_HEAD, {"ledger": ledger}).one()
+        return head
+
+    # ---- reading
+
+    def lines(self, conn: sa.Connection, ledger: str, start: int = 0, limit: int = 500) -> list[bytes]:
+        """The lines from a position on, in order."""
+        return list(conn.scalars(LINES, {"ledger": ledger, "start": start, "most": limit}))
+
+    def line(self, conn: sa.Connection, ledger: str, position: int) -> bytes | None:
+        """The line at a position, or None."""
+        return conn.scalar(LINE, {"ledger": ledger, "position": position})
+
+    def head(self, conn: sa.Connection, ledger: str) -> Head | None:
+        """How far one ledger is, or None where nothing was ever recorded in it."""
+        row = conn.execute(ONE_HEAD, {"ledger": ledger}).one_or_none()
+        return Head(*row) if row is not None else None
+
+    def heads(self, conn: sa.Connection) -> list[Head]:
+        """How far every ledger is, in the order of their names."""
+        return [Head(*row) for row in conn.execute(HEADS)]
+
+    def ledgers(self, conn: sa.Connection) -> dict[str, int]:
+        """Size of every ledger by name."""
+        return {ledger: size for ledger, size in conn.execute(SIZES)}
+
+    def streams(self, conn: sa.Connection, ledger: str, stream_ids: Iterable[UUID]) -> dict[UUID, list[bytes]]:
+        """The lines of some streams of a ledger, each in the order of its versions. Streams without events are left out."""
+        found: dict[UUID, list[bytes]] = {}
+        wanted = list(stream_ids)
+        if wanted:
+            for stream, line in conn.execute(STREAMS, {"ledger": ledger, "streams": wanted}):
+                found.setdefault(stream, []).append(line)
+        return found
+
+    def uploaded(self, conn: sa.Connection, tablet: UUID, first: int, last: int) -> list[tuple[int, str, int, str, bytes]]:
+        """What became of a tablet's entries first..last: (seq, ledger, position, topic, line), the earliest outcome of an entry first."""
+        return [tuple(row) for row in conn.execute(UPLOADED, {"tablet": tablet, "first": first, "last": last})]  # type: ignore[misc]
+
+    def find(
+        self,
+        conn: sa.Connection,
+        ledger: str,
+        *,
+        start: int = 0,
+        limit: int = 500,
+        stream: UUID | None = None,
+        topic: str | None = None,
+        by_person: UUID | None = None,
+        recorded_from: str | None = None,
+        recorded_to: str | None = None,
+    ) -> list[bytes]:
+        """Lines from a position on that match every filter given. recorded_from is included, recorded_to is not."""
+        query = LINES
+        for column, value in ((events.c.stream, stream), (events.c.topic, topic), (events.c.by_person, by_person)):
+            if value is not None:
+                query = query.where(column == value)
+        if recorded_from is not None:
+            start = max(start, self.size_at(conn, ledger, recorded_from, including=False))
+        if recorded_to is not None:
+            query = query.where(events.c.position < self.size_at(conn, ledger, recorded_to, including=False))
+        return list(conn.scalars(query, {"ledger": ledger, "start": start, "most": limit}))
+
+    def size_at(self, conn: sa.Connection, ledger: str, moment: str, *, including: bool = True) -> int:
+        """How many events the ledger had at a moment (UTC text): those recorded up to it, or only before it.
+
+        Times never decrease along a ledger, so a search by halves needs no index and about log2(size) looks.
+        """
+        head = self.head(conn, ledger)
+        low, high = 0, head.size if head else 0
+        while low < high:
+            middle = (low + high) // 2
+            recorded_at = conn.scalar(TIME, {"ledger": ledger, "position": middle}) or ""
+            if recorded_at < moment or (including and recorded_at == moment):
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+def _lines_of(ledger: str, first: int, recorded_at: str, drafts: Sequence[Draft]) -> list[bytes]:
+    lines = [
+        write_line(ledger, position, draft.stream, draft.version, draft.topic, recorded_at, draft.state, inline=draft.inline)
+        for position, draft in enumerate(drafts, first)
+    ]
+    for draft, line in zip(drafts, lines, strict=True):
+        if len(line) > LINE_LIMIT:
+            raise EntryTooLarge(draft.stream, draft.version, len(line))
+    return lines
+
+
+def _first_head(ledger: str) -> dict[str, Any]:
+    return {
+        "ledger": ledger,
+        "size": 0,
+        "frontier": Frontier().to_bytes(),
+        "root": EMPTY_ROOT,
+        "incarnation": secrets.token_hex(8),
+        "recorded_at": "",
+    }
