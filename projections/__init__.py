@@ -1,0 +1,35 @@
+"""What people see: pure folds from events to rows. READ_MODELS names every read model; the engine follows all of them."""
+
+from types import ModuleType
+
+from projections import (
+    areas,
+    case_history,
+    open_cases,
+    patrol_coverage,
+    people,
+    refusals,
+    rulebooks,
+    tablet_changes,
+    tablets,
+    visit_log,
+    workload,
+)
+
+READ_MODELS: dict[str, ModuleType] = {
+    model.NAME: model
+    for model in (
+        areas,
+        people,
+        rulebooks,
+        open_cases,
+        case_history,
+        workload,
+        patrol_coverage,
+        visit_log,
+        refusals,
+        tablets,
+        tablet_changes,
+    )
+}
+"""Reference data first, so that one turn of the engine brings it before what is read with it."""

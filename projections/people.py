@@ -1,0 +1,138 @@
+"""People 人员 and their assignments 任职: who may act where on which day. Reference data: read by scope, by decisions and by tablets.
+
+The row with the empty assignment is the person: home area, last day, and the list of assignments from which the other rows follow.
+So leaving, which is one event that ends all assignments, reaches every row.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from domain.areas import area_of
+from projections.paging import After, Row, first, page
+from projections.recorded import Recorded
+from projections.sight import Sight, within
+from projections.tables import AREA, DAY, ID, JSON_TEXT, WORD, canonical, given, key, maybe, read_model_table
+
+NAME = "people"
+TOPICS = frozenset({"person.registered", "person.assigned", "person.assignment_ended", "person.left"})
+
+TABLE = read_model_table(
+    "assignments",
+    key("person", ID),
+    key("assignment", WORD),
+    given("role", WORD),
+    given("unit", WORD),
+    given("area", AREA),
+    maybe("from_day", DAY),
+    maybe("to_day", DAY),
+    maybe("assigned", JSON_TEXT),  # on the person's row only
+    given("version", sa.Integer),
+    given("position", sa.BigInteger),
+)
+C = TABLE.c
+sa.Index("assignments_person", C.person)
+sa.Index("assignments_unit", C.unit)
+sa.Index("assignments_area", C.area)
+
+THE_PERSON = ""
+IS_ASSIGNMENT = C.assignment != THE_PERSON
+
+
+def keys(event: Recorded) -> Iterable[tuple[Any, ...]]:
+    return ((event.stream, THE_PERSON),)
+
+
+def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
+    if row is None:
+        row = {"person": event.stream, "assignment": THE_PERSON, "role": "", "from_day": None, "to_day": None, "assigned": "{}"}
+    assigned = orjson.loads(row["assigned"])
+    changed = CHANGES[event.topic](assigned, event)
+    return {**row, **changed, "assigned": canonical(assigned), "version": event.version, "position": event.position}
+
+
+def _registered(assigned: dict[str, Any], event: Recorded) -> Row:
+    home = event["home"]
+    return {"unit": home, "area": area_of(home), "from_day": event["day"]}
+
+
+def _assigned(assigned: dict[str, Any], event: Recorded) -> Row:
+    assigned[event["assignment"]] = {name: event.get(name) for name in ("unit", "from_day", "to_day")} | {"role": _role(event)}
+    return {}
+
+
+def _role(event: Recorded) -> str:
+    """The role that was given: ``role`` among the derived fields is the one that the actor acted in, so the said one is read."""
+    entry = event.state.get("entry")
+    said = entry["data"] if entry is not None else event.state["data"]
+    return str(said["role"])
+
+
+def _assignment_ended(assigned: dict[str, Any], event: Recorded) -> Row:
+    assigned[event["assignment"]]["to_day"] = event["to_day"]
+    return {}
+
+
+def _left(assigned: dict[str, Any], event: Recorded) -> Row:
+    last = event["to_day"]
+    for each in assigned.values():
+        each["to_day"] = min(each["to_day"] or last, last)
+    return {"to_day": last}
+
+
+CHANGES = {
+    "person.registered": _registered,
+    "person.assigned": _assigned,
+    "person.assignment_ended": _assignment_ended,
+    "person.left": _left,
+}
+
+
+def spread(before: Row | None, after: Row | None, event: Recorded) -> Iterator[tuple[tuple[Any, ...], Row | None]]:
+    """The assignments' own rows, which follow from the person's row."""
+    if after is None:
+        return
+    for assignment, each in orjson.loads(after["assigned"]).items():
+        row = {**after, **each, "assignment": assignment, "area": area_of(each["unit"]), "assigned": None}
+        yield (after["person"], assignment), row
+
+
+def _holds(day: str | None) -> sa.ColumnElement[bool]:
+    if day is None:
+        return sa.true()
+    return sa.and_(C.from_day <= day, sa.or_(C.to_day.is_(None), C.to_day >= day))
+
+
+def assignments_of(conn: sa.Connection, person: str, day: str | None = None) -> list[Row]:
+    """A person's assignments, those that hold on a day where one is given (to_day is the last day that counts)."""
+    query = sa.select(TABLE).where(C.person == person, IS_ASSIGNMENT, _holds(day))
+    return [dict(row) for row in conn.execute(query.order_by(C.from_day, C.assignment)).mappings()]
+
+
+def get_person(conn: sa.Connection, person: str) -> Row | None:
+    """The person's own row: unit is home, to_day the last day where the person left. None where nobody has that id."""
+    return first(conn, sa.select(TABLE).where(C.person == person, C.assignment == THE_PERSON))
+
+
+def people_of(
+    conn: sa.Connection,
+    sight: Sight,
+    *,
+    unit: str | None = None,
+    area: str | None = None,
+    role: str | None = None,
+    day: str | None = None,
+    after: After = None,
+    limit: int = 100,
+) -> list[Row]:
+    """Assignments to a unit, or to units in a subtree. Cursor: (person, assignment)."""
+    query = sa.select(TABLE).where(IS_ASSIGNMENT, sight.where(C.area, (C.unit,)), _holds(day))
+    if unit is not None:
+        query = query.where(C.unit == unit)
+    if area is not None:
+        query = query.where(within(C.area, area))
+    if role is not None:
+        query = query.where(C.role == role)
+    return page(conn, query, (C.person, C.assignment), after, limit)
