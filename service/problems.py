@@ -7,10 +7,11 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, request
-from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from domain.errors import Refusal
+from service.database import Busy, CommitUnknown
 from service.scope import NotYourRole, OutOfScope
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "read_model_behind": (503, "Not yet in the lists"),
     "database_unavailable": (503, "The database cannot be reached"),
     "database_busy": (503, "The database is busy"),
+    "outcome_unknown": (503, "Whether it was recorded must be looked up"),
     "storage_full": (503, "There is no room left to record"),
 }
 """Code → status and title. Other modules add their codes with ``CATALOGUE.update`` when they are imported."""
@@ -71,13 +73,13 @@ CODE_OF_STATUS = {
 EXCEPTIONS: dict[type[Exception], str] = {
     OutOfScope: "not_found",
     NotYourRole: "not_your_role",
-    TimeoutError: "database_busy",
+    Busy: "database_busy",
+    CommitUnknown: "outcome_unknown",
 }
 """Exceptions whose type alone says what went wrong. Other modules add theirs with ``EXCEPTIONS.update``."""
 
 RETRY_AFTER_S = 2
 NO_ROOM = ("database or disk is full", "no space left", "disk full", "53100")
-BUSY = ("database is locked", "database table is locked", "lock timeout", "statement timeout", "deadlock", "could not serialize")
 
 
 class Problem(Exception):
@@ -164,9 +166,7 @@ def _database(wrong: DBAPIError) -> Response:
     said = f"{getattr(wrong.orig, 'sqlstate', '')} {wrong.orig}".lower()
     if any(sign in said for sign in NO_ROOM):
         code = "storage_full"
-    elif any(sign in said for sign in BUSY):
-        code = "database_busy"
-    elif isinstance(wrong, OperationalError) or wrong.connection_invalidated:
+    elif isinstance(wrong, (OperationalError, InterfaceError)) or wrong.connection_invalidated:
         code = "database_unavailable"
     else:
         return _unforeseen(wrong)

@@ -18,6 +18,7 @@ from projections.sight import Sight
 WORKER, OFFICER, AUDITOR, ADMINISTRATOR = "worker", "officer", "auditor", "administrator"
 OFFICERS = frozenset({OFFICER})
 READERS = frozenset({WORKER, OFFICER, AUDITOR})
+OVERSEERS = frozenset({OFFICER, AUDITOR})
 MANAGERS = frozenset({OFFICER, ADMINISTRATOR})
 EVERYONE = frozenset({WORKER, OFFICER, AUDITOR, ADMINISTRATOR})
 
@@ -31,7 +32,9 @@ ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
     "visit.read": READERS,
     "coverage.read": READERS,
     "workload.read": READERS,
+    "workload.oversee": OVERSEERS,
     "refusal.read": READERS,
+    "refusal.oversee": OVERSEERS,
     "photo.read": READERS,
     "ledger.read": frozenset({AUDITOR}),
     "area.read": EVERYONE,

@@ -1,0 +1,61 @@
+"""The OpenAPI document and the errors of flask-smorest, as problem documents. Read by ``routes.register``."""
+
+from typing import Any
+
+import marshmallow as ma
+from flask import Flask
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from service import __version__, problems
+
+DESCRIPTION = """The record and the sync of a city's grid workers.
+
+Log in with `POST /v1/sessions`, then send `Authorization: Bearer <token>`. Every answer that is not a success is an RFC 9457 problem
+document with a stable `code`. Lists are pages: `{"items": […], "next": "<cursor>"}`; send `cursor` back with the same filters.
+What lies outside your scope is answered like what does not exist."""
+
+
+class Problem(ma.Schema):
+    """An RFC 9457 problem document. Some problems have further members."""
+
+    type = ma.fields.String(required=True, metadata={"description": "urn:gridtrail:problem:<code>"})
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    code = ma.fields.String(required=True, metadata={"description": "Stable for ever."})
+    detail = ma.fields.String()
+    errors = ma.fields.Dict(metadata={"description": "What is wrong, by place and field."})
+
+    class Meta:
+        unknown = ma.INCLUDE
+
+
+class ProblemApi(Api):
+    """flask-smorest's Api whose errors are problem documents, in its answers and in its document."""
+
+    ERROR_SCHEMA = Problem
+    DEFAULT_ERROR_RESPONSE_NAME = ""
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        """The table of service.problems answers, with the headers that the error itself carries (Allow, Retry-After)."""
+        return problems.answer(error)
+
+    def _register_responses(self) -> None:
+        """Documents every shared error answer under the media type that it really has."""
+        usual = self.DEFAULT_RESPONSE_CONTENT_TYPE
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MEDIA_TYPE
+        try:
+            super()._register_responses()
+        finally:
+            self.DEFAULT_RESPONSE_CONTENT_TYPE = usual
+
+
+def make_api(app: Flask) -> ProblemApi:
+    """The API of an app, with its document's head."""
+    app.config.update(API_TITLE="Gridtrail", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
+    spec: dict[str, Any] = {
+        "info": {"description": DESCRIPTION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"bearer": []}],
+    }
+    return ProblemApi(app, spec_kwargs=spec)

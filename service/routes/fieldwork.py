@@ -1,0 +1,62 @@
+"""What was done in the field: visits, patrol coverage, workload. Read by officers who plan relief, and by workers about themselves."""
+
+from typing import Any
+
+from domain.clock import local_day, utc_text
+from projections import patrol_coverage, visit_log, workload
+from projections.sight import Sight
+from service.database import reading
+from service.routes.nouns import Noun, actor, filters, gridtrail, paged
+from service.schemas.pages import page_of
+from service.schemas.places import CoveragePage, PeriodQuery, Visit, VisitQuery, WorkloadPage, WorkloadQuery
+from service.scope import OutOfScope, sight_of
+
+blueprint = Noun("fieldwork", __name__, url_prefix="/v1", description="Visits, patrol coverage, workload.")
+
+
+def own_or_overseen(reads: str, oversees: str, person: str | None) -> tuple[Sight, str | None]:
+    """Whose work may be seen: an officer's or auditor's subtree, and of a worker's colleagues nothing; one's own always."""
+    me = actor().person
+    overseen = sight_of(actor(), oversees)
+    if person == me or not (overseen.areas or overseen.units):
+        if person not in (None, me):
+            raise OutOfScope
+        return sight_of(actor(), reads), me
+    return overseen, person
+
+
+def as_text(query: dict[str, Any]) -> dict[str, Any]:
+    """The filters of a query, ids as the text that the read models hold."""
+    return {name: str(value) if name in ("person", "tablet") else value for name, value in filters(query).items()}
+
+
+@blueprint.operation("GET", "/visits", policy="visit.read", query=VisitQuery, answers=(200, page_of(Visit)), reads="visit_log", errors=(404,))
+def list_visits(query: dict[str, Any]) -> dict[str, Any]:
+    """Visits, latest first."""
+    with reading(gridtrail().database) as conn:
+        sight = sight_of(actor(), "visit.read")
+        return paged(query, lambda **at: visit_log.list_visits(conn, sight, **as_text(query), **at), happened_at=str, visit_id=str)
+
+
+@blueprint.operation("GET", "/coverage", policy="coverage.read", query=PeriodQuery, answers=(200, CoveragePage), reads="patrol_coverage", errors=(404,))
+def list_coverage(query: dict[str, Any]) -> dict[str, Any]:
+    """Which areas were patrolled in a period, and the share of the grids that were due."""
+    with reading(gridtrail().database) as conn:
+        sight = sight_of(actor(), "coverage.read")
+        page = paged(query, lambda **at: patrol_coverage.list_coverage(conn, sight, **filters(query), **at), area=str)
+        rate = patrol_coverage.coverage_rate(conn, sight, **filters(query))
+    return {**page, **rate, "rate": rate["patrolled"] / rate["due"] if rate["due"] else None}
+
+
+@blueprint.operation("GET", "/workload", policy="workload.read", query=WorkloadQuery, answers=(200, WorkloadPage), reads="workload", errors=(404,))
+def list_workload(query: dict[str, Any]) -> dict[str, Any]:
+    """What each person did on each day of a period, and what stands with them now. No score, no rank."""
+    pieces = gridtrail()
+    now = utc_text(pieces.clock())
+    wanted = as_text(query)
+    sight, wanted["person"] = own_or_overseen("workload.read", "workload.oversee", wanted.get("person"))
+    with reading(pieces.database) as conn:
+        page = paged(query, lambda **at: workload.list_workload(conn, sight, **wanted, **at), day=str, person=str)
+        persons = sorted({row["person"] for row in page["items"]})
+        desk = workload.on_the_desk(conn, sight, persons, day=local_day(now, pieces.config.zone), now=now)
+    return {**page, "desk": [{"person": person, **desk[person]} for person in persons]}

@@ -1,0 +1,123 @@
+"""Areas, people, visits, coverage and workload on the wire: what lists of the field's work show."""
+
+import marshmallow as ma
+
+from domain.people import ROLES
+from service.schemas.fields import Day, Parsed, area_code, levels, one_of, shown, text, unit, word
+from service.schemas.pages import Listing, Waiting
+
+String, Integer = ma.fields.String, ma.fields.Integer
+
+
+class AreaQuery(Listing, Waiting):
+    """Areas of a subtree; with a day, those that existed on it."""
+
+    area = area_code()
+    level = one_of(*levels())
+    day = Day()
+
+
+class Area(ma.Schema.from_dict(shown(String, "code", "level", "name", "effective_from", optional=("parent", "kind", "reference", "effective_to")))):  # type: ignore[misc]
+    """An area as it is recorded. kind is one of general, exclusive, patrol, party, micro where it is a grid."""
+
+    centre = Parsed(required=True, allow_none=True, metadata={"description": "WGS-84, [lon, lat]."})
+    polygon = Parsed(required=True, allow_none=True, metadata={"description": "GeoJSON geometry, WGS-84."})
+    successors = Parsed(required=True, metadata={"type": "array", "items": {"type": "string"}})
+
+
+class PersonQuery(Listing, Waiting):
+    """Assignments to a unit or in a subtree."""
+
+    unit = unit()
+    area = area_code()
+    role = one_of(*ROLES)
+    day = Day()
+
+
+class Assignment(ma.Schema.from_dict(shown(String, "person", "assignment", "role", "unit", "from_day", optional=("to_day",)))):  # type: ignore[misc]
+    """A person's role in a unit from a day to a day. People are known by their ids; no names stand here."""
+
+
+class VisitQuery(Listing, Waiting):
+    """Visits, latest first; due_by keeps each household's latest visit whose next one is due by that day."""
+
+    area = area_code()
+    household = text(64)
+    person = ma.fields.UUID()
+    care_group = word()
+    from_day = Day()
+    to_day = Day()
+    due_by = Day()
+
+
+class Visit(
+    ma.Schema.from_dict(  # type: ignore[misc]
+        shown(
+            String, "visit_id", "area", "household", "channel", "outcome", "person", "happened_at", "day", "recorded_at",
+            optional=("care_group", "next_due", "tablet"),
+        )
+    )
+):  # fmt: skip
+    """One visit to a household or unit."""
+
+    needs = Parsed(required=True, metadata={"type": "array", "items": {"type": "string"}})
+    photos = Parsed(required=True, metadata={"type": "array", "items": {"type": "string"}})
+    place = Parsed(required=True, allow_none=True)
+
+
+class PeriodQuery(Listing, Waiting):
+    """A period of at most 366 days, both ends counted, in an area's subtree."""
+
+    from_day = Day(required=True)
+    to_day = Day(required=True)
+    area = area_code()
+
+    @ma.validates_schema
+    def _is_a_period(self, data: dict[str, str], **_: object) -> None:
+        days = ma.fields.Date()
+        length = (days.deserialize(data["to_day"]) - days.deserialize(data["from_day"])).days
+        if not 0 <= length <= 366:
+            raise ma.ValidationError("from_day to to_day is a period of at most 366 days.", "to_day")
+
+
+class Coverage(ma.Schema.from_dict(shown(String, "area", "last_at") | shown(Integer, "days", "started", "finished", "checkpoints"))):  # type: ignore[misc]
+    """What was patrolled of one area in the period, told by stops."""
+
+
+class CoveragePage(ma.Schema):
+    """A page of areas, and for the whole period how many grids were patrolled of those that were due."""
+
+    items = ma.fields.List(ma.fields.Nested(Coverage), required=True)
+    next = String(required=True, allow_none=True)
+    patrolled = Integer(required=True)
+    due = Integer(required=True)
+    rate = ma.fields.Float(required=True, allow_none=True, metadata={"description": "patrolled / due; null where nothing was due."})
+
+
+class WorkloadQuery(PeriodQuery):
+    """A period, an area's subtree, one person."""
+
+    person = ma.fields.UUID()
+
+
+class WorkOfDay(
+    ma.Schema.from_dict(  # type: ignore[misc]
+        shown(String, "person", "day", "last_at")
+        | shown(Integer, "patrols", "checkpoints", "visits", "cases_reported", "cases_handled", "overtime")
+    )
+):
+    """What one person did on one day. Not a score, and in no order of merit: rows are in the order of day and person."""
+
+
+class Desk(ma.Schema.from_dict(shown(String, "person") | shown(Integer, "held", "overdue"))):  # type: ignore[misc]
+    """What stands with a person's units at the moment of asking."""
+
+
+class WorkloadPage(ma.Schema):
+    """A page of days, and what stands now with the persons on it."""
+
+    items = ma.fields.List(ma.fields.Nested(WorkOfDay), required=True)
+    next = String(required=True, allow_none=True)
+    desk = ma.fields.List(ma.fields.Nested(Desk), required=True)
+
+

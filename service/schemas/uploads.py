@@ -1,0 +1,108 @@
+"""Tablets, refused entries and ledgers on the wire: what was uploaded and what became of it."""
+
+import marshmallow as ma
+
+from service.schemas.fields import Moment, Parsed, QueryInteger, area_code, one_of, shown, text, word
+from service.schemas.pages import Listing, Waiting
+
+String, Integer = ma.fields.String, ma.fields.Integer
+
+
+class TabletQuery(Listing, Waiting):
+    """Tablets of a subtree, of one state, of one person."""
+
+    area = area_code()
+    status = one_of("active", "revoked", "set_aside")
+    person = ma.fields.UUID()
+
+
+class Tablet(
+    ma.Schema.from_dict(  # type: ignore[misc]
+        shown(
+            String, "tablet_id", "area", "person", "status", "origin", "algorithm", "public_key", "enrolled_at",
+            optional=("label", "last_contact", "sent_at", "reason"),
+        )
+        | shown(Integer, "size", "recorded", "refused", "version", optional=("waiting", "skew_ms", "last_valid"))
+    )
+):  # fmt: skip
+    """A tablet: last contact, clock skew in ms, how many entries it still owed when it last sent."""
+
+
+class Revocation(ma.Schema):
+    """Why a tablet is revoked, and the last of its entries that counts (-1 for none)."""
+
+    last_valid = ma.fields.Integer(strict=True, required=True, validate=ma.validate.Range(-1, 2**53 - 1))
+    reason = text(2_000, required=True)
+
+
+class Reason(ma.Schema):
+    """Why."""
+
+    reason = text(2_000, required=True)
+
+
+class Reapplication(ma.Schema):
+    """Why, if there is something to say."""
+
+    reason = text(2_000)
+
+
+class RefusalQuery(Listing, Waiting):
+    """Refused entries of a subtree."""
+
+    area = area_code()
+    state = one_of("waiting", "reapplied", "dismissed")
+    person = ma.fields.UUID()
+    tablet = ma.fields.UUID()
+    code = word()
+
+
+class RefusedEntry(
+    ma.Schema.from_dict(  # type: ignore[misc]
+        shown(
+            String, "refusal_id", "ledger", "area", "state", "code", "detail", "person", "happened_at", "recorded_at",
+            optional=("tablet", "kind", "raw", "decided_by", "decided_at", "reason", "became_ledger", "became_stream"),
+        )
+        | shown(Integer, "seq", "version", optional=("became_version",))
+    )
+):  # fmt: skip
+    """An uploaded entry that a rule refused, kept, and what became of it. raw is base64 where it was not even an entry."""
+
+    facts = Parsed(required=True, allow_none=True)
+    entry = Parsed(required=True, allow_none=True)
+
+
+class Ledger(ma.Schema.from_dict(shown(String, "ledger", "root", "incarnation", "recorded_at") | shown(Integer, "size"))):  # type: ignore[misc]
+    """A ledger: how many entries it has, and the root of its RFC 6962 tree in base64."""
+
+
+class Ledgers(ma.Schema):
+    """The ledgers within sight."""
+
+    items = ma.fields.List(ma.fields.Nested(Ledger), required=True)
+
+
+class EntryQuery(Listing):
+    """Stored entries from a position on, of one stream, topic or person, recorded in a time."""
+
+    start = QueryInteger(load_default=0, validate=ma.validate.Range(0, 2**53 - 1))
+    stream = ma.fields.UUID()
+    topic = word()
+    person = ma.fields.UUID()
+    recorded_from = Moment()
+    recorded_to = Moment()
+
+
+class StoredEntry(ma.Schema):
+    """One stored entry. line is verbatim: its UTF-8 bytes are the leaf of the ledger's tree."""
+
+    position = Integer(required=True)
+    line = String(required=True)
+
+
+class Saved(ma.Schema):
+    """Where it was recorded. Pass ``min_position=<ledger>:<position>`` to lists that shall show it."""
+
+    ledger = String(required=True)
+    position = Integer(required=True)
+    version = Integer(required=True)
