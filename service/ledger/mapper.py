@@ -138,5 +138,3 @@ def _uuid_or_none(text: str | None) -> UUID | None:
 
 def _seq_of(entry: bytes | None) -> int | None:
     return orjson.loads(entry)["seq"] if entry is not None else None
-
-

