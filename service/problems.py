@@ -129,8 +129,7 @@ def answer(wrong: Exception) -> Response:
         return _database(wrong)
     for kind, code in EXCEPTIONS.items():
         if isinstance(wrong, kind):
-            facts = getattr(wrong, "facts", {})
-            return problem_response(*_named(code), str(wrong) or None, **facts)
+            return problem_response(*_named(code), str(wrong) or None, **vars(wrong))
     return _unforeseen(wrong)
 
 

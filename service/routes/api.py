@@ -8,6 +8,7 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
 from service import __version__, problems
+from service.schemas import entries
 
 DESCRIPTION = """The record and the sync of a city's grid workers.
 
@@ -34,6 +35,8 @@ class ProblemApi(Api):
     """flask-smorest's Api whose errors are problem documents, in its answers and in its document."""
 
     ERROR_SCHEMA = Problem
+    written: bytes | None = None
+    """The document as it is served, written at the first request."""
     DEFAULT_ERROR_RESPONSE_NAME = ""
 
     def handle_http_exception(self, error: HTTPException) -> Any:
@@ -50,6 +53,25 @@ class ProblemApi(Api):
             self.DEFAULT_RESPONSE_CONTENT_TYPE = usual
 
 
+def said_limits(converter: Any, field: ma.fields.Field, ret: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """What the fields of entries accept, as JSON Schema: their own check is no validator that apispec could read."""
+    if isinstance(field, entries.Text):
+        return {"minLength": field.shortest, "maxLength": field.longest}
+    if isinstance(field, (entries.Whole, entries.Number)):
+        return {"minimum": field.least, "maximum": field.most}
+    if isinstance(field, entries.Many):
+        return {"maxItems": field.most}
+    if isinstance(field, entries.Matching):
+        pattern = getattr(getattr(field.matches, "__self__", None), "pattern", None)
+        return {"description": field.sentence, **({"pattern": f"^{pattern}$"} if pattern else {})}
+    if isinstance(field, entries.Members):
+        members = {name: converter.field2property(member) for name, member in field.members.items()}
+        return {"properties": members, "required": list(field.needed), "additionalProperties": False}
+    if isinstance(field, entries.Amounts):
+        return {"maxProperties": 20, "additionalProperties": {"type": "number"}}
+    return {}
+
+
 def make_api(app: Flask) -> ProblemApi:
     """The API of an app, with its document's head."""
     app.config.update(API_TITLE="Gridtrail", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
@@ -58,4 +80,6 @@ def make_api(app: Flask) -> ProblemApi:
         "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
         "security": [{"bearer": []}],
     }
-    return ProblemApi(app, spec_kwargs=spec)
+    api = ProblemApi(app, spec_kwargs=spec)
+    api.ma_plugin.converter.add_attribute_function(said_limits)
+    return api

@@ -1,15 +1,19 @@
 """The ledgers themselves, for auditors: which there are, and their stored entries verbatim."""
 
 import base64
+import re
 from typing import Any
 
 from projections.recorded import read_line
 from service.database import reading
 from service.routes.nouns import Noun, actor, gridtrail
 from service.routes.parsing import read_cursor, write_cursor
+from service.schemas.fields import LEDGER
 from service.schemas.pages import page_of
 from service.schemas.uploads import EntryQuery, Ledgers, StoredEntry
 from service.scope import OutOfScope, authorise, sight_of
+
+LEDGER_NAME = re.compile(LEDGER, re.ASCII)
 
 blueprint = Noun("ledgers", __name__, url_prefix="/v1", description="Stored entries, for auditors.")
 
@@ -35,10 +39,12 @@ def list_ledgers() -> dict[str, Any]:
 
 
 @blueprint.operation(
-    "GET", '/ledgers/<regex("[0-9]{4,9}"):ledger>/events', policy="ledger.read", query=EntryQuery, answers=(200, page_of(StoredEntry)), errors=(404,)
+    "GET", "/ledgers/<string(minlength=4, maxlength=9):ledger>/events", policy="ledger.read", query=EntryQuery, answers=(200, page_of(StoredEntry)), errors=(404,)
 )
 def list_entries(query: dict[str, Any], ledger: str) -> dict[str, Any]:
     """Stored entries in the order of their positions, each line verbatim."""
+    if not LEDGER_NAME.fullmatch(ledger):
+        raise OutOfScope
     authorise(actor(), "ledger.read", area=ledger)
     after = read_cursor(query, (int,))
     with reading(gridtrail().database) as conn:

@@ -38,3 +38,10 @@ def page_of(item: type[ma.Schema]) -> type[ma.Schema]:
         "next": ma.fields.String(required=True, allow_none=True, metadata={"description": "Cursor of the next page; null at the end."}),
     }
     return type(f"{item.__name__}Page", (ma.Schema,), {**members, "__doc__": f"A page of {item.__name__}."})
+
+
+class Anything(ma.Schema):
+    """Any JSON object."""
+
+    class Meta:
+        unknown = ma.INCLUDE

@@ -1,0 +1,47 @@
+"""All routes of the service. ``register`` puts them, and what surrounds them, onto an app; read by service.wiring."""
+
+from flask import Flask
+
+from service import inspection
+from service.problems import EXCEPTIONS, answer_all
+from service.routes import cases, docs, edges, enrolment, fieldwork, health, ledgers, metrics, photos, places, sessions, sync, uploads
+from service.routes.api import ProblemApi, make_api
+from service.wiring import Gridtrail
+
+BLUEPRINTS = (
+    sessions.blueprint,
+    cases.blueprint,
+    fieldwork.blueprint,
+    uploads.blueprint,
+    places.blueprint,
+    ledgers.blueprint,
+    enrolment.blueprint,
+    sync.blueprint,
+    photos.blueprint,
+    health.blueprint,
+    metrics.blueprint,
+    docs.blueprint,
+)
+
+EXCEPTIONS.update(
+    {
+        inspection.NotFound: "not_found",
+        inspection.StaleVersion: "version_changed",
+        inspection.Contended: "database_busy",
+    }
+)
+
+
+def register(app: Flask, gridtrail: Gridtrail) -> ProblemApi:
+    """Routes, problems, headers, access lines."""
+    edges.configure_logging(gridtrail.config)
+    app.config.update(MAX_CONTENT_LENGTH=gridtrail.config.body_max_bytes, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    edges.surround(app)
+    api = make_api(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    answer_all(app)
+    app.extensions["gridtrail-api"] = api
+    return api

@@ -1,0 +1,110 @@
+"""Cases on the wire: the list, the case, its trail, and the body of each action."""
+
+from typing import Any
+
+import marshmallow as ma
+
+from domain.case import Case as CaseAggregate
+from domain.case_status import STATUSES
+from projections.case_history import STEPS
+from projections.open_cases import SORTS
+from projections.tables import NEVER
+from service.schemas.entries import is_area, schema_of
+from service.schemas.fields import Moment, Parsed, QueryInteger, area_code, flag, one_of, shown, text, unit
+from service.schemas.pages import Listing, Waiting
+
+String, Integer, Boolean = ma.fields.String, ma.fields.Integer, ma.fields.Boolean
+
+
+class CaseQuery(Listing, Waiting):
+    """Cases of an area's subtree, of a holder, of a status. due_at sorts the most urgent first."""
+
+    area = area_code()
+    holder = unit()
+    status = one_of(*sorted(STATUSES))
+    category = text(64)
+    level = one_of("grid", "community", "subdistrict", "county")
+    overdue = one_of("true", metadata={"description": "Only open cases whose running clock has ended."})
+    text = text(100, metadata={"description": "Part of the summary, or the whole reference or id."})
+    open = flag()
+    sort = one_of(*SORTS, load_default="due_at")
+
+
+class Clock(ma.fields.String):
+    """A time, or null where no clock runs."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value == NEVER else value
+
+
+class CaseInList(
+    ma.Schema.from_dict(  # type: ignore[misc]
+        shown(
+            String, "case_id", "ledger", "area", "status", "holder", "category", "urgency", "level", "source", "summary", "reported_at",
+            "held_since", "changed_at",
+            optional=("reference", "due_at"),
+        )
+        | shown(Boolean, "open", "overdue", "overtime")
+        | shown(Integer, "version")
+    )
+):  # fmt: skip
+    """A case as lists show it. overdue: its running clock has ended; overtime: some step was late once."""
+
+    late_from = Clock(required=True, allow_none=True, metadata={"description": "When the running clock ends; null where none runs."})
+
+
+class Case(
+    CaseInList.from_dict(  # type: ignore[misc]
+        shown(
+            String, "reporter", "recorded_at",
+            optional=(
+                "complexity", "severity", "household", "patrol", "visit", "tablet", "accept_due_at", "accepted_at", "registered_at",
+                "registered_by", "calendar", "dispatch_due_at", "muster_due_at", "suspended_until", "handled_at", "handler", "result",
+                "checked_at", "checker", "rating", "rated_by", "evaluator", "closed_at", "reason", "merged_into",
+            ),
+        )
+        | shown(Boolean, "overtime_exempted", optional=("check_passed",))
+        | shown(Integer, "extensions", "returns", "reworks", "position")
+        | shown(Parsed, optional=("called", "place", "photos", "time_limit", "quantities"))
+    )
+):  # fmt: skip
+    """A case with all that is known of it."""
+
+
+class TrailQuery(Listing, Waiting):
+    """The trail as it was known at a position of the ledger or at a time, both counted in."""
+
+    as_of_position = QueryInteger(validate=ma.validate.Range(0, 2**53 - 1))
+    as_of_time = Moment()
+
+
+class Step(
+    ma.Schema.from_dict(  # type: ignore[misc]
+        shown(String, "topic", "by_person", "role", "happened_at", "day", "recorded_at", "holder", optional=("tablet", "from_holder"))
+        | shown(Integer, "version", "position")
+    )
+):
+    """One event of the trail. fields holds what was said and derived beside the columns."""
+
+    step = String(required=True, validate=ma.validate.OneOf(list(STEPS)))
+    fields_ = Parsed(required=True, data_key="fields", attribute="fields", metadata={"type": "object"})
+
+
+class Made(ma.Schema):
+    """A case that was reported, and where."""
+
+    case_id = String(required=True)
+    ledger = String(required=True)
+    position = Integer(required=True)
+    version = Integer(required=True)
+
+
+def _area_has_form(value: str) -> None:
+    if not is_area(value):
+        raise ma.ValidationError("Not an area code.")
+
+
+class CaseReport(schema_of(CaseAggregate.Reported.TOPIC)):  # type: ignore[misc]
+    """A case reported at the counter or by telephone: what a tablet's entry says, and the area."""
+
+    area = ma.fields.String(required=True, validate=_area_has_form)
