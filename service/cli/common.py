@@ -1,0 +1,74 @@
+"""What several commands share: the wired pieces, the actor that the terminal is, and how rows are printed."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import orjson
+
+from service.config import Config
+from service.imports.table import Flaw
+from service.scope import Actor, Grant
+from service.wiring import Gridtrail
+
+SHOWN_FLAWS = 20
+FORMATS = click.Choice(["json", "csv", "table"])
+
+
+def gridtrail(**overrides: Any) -> Gridtrail:
+    """The wired pieces under the environment's settings."""
+    return Gridtrail(Config.from_environment(**overrides))
+
+
+def terminal_actor(config: Config) -> Actor:
+    """Who a command is: whoever can run it on the server administers the whole city; recorded as ``system``."""
+    return Actor(person="system", grants=(Grant("administrator", config.city), Grant("officer", config.city)))
+
+
+def show_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], form: str) -> None:
+    """Prints rows as JSON lines, CSV or a table for the eye."""
+    texts = (_as_json, _as_csv, _as_table)[("json", "csv", "table").index(form)](list(rows), columns)
+    for text in texts:
+        click.echo(text)
+
+
+def _as_json(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]:
+    for row in rows:
+        yield orjson.dumps({name: row.get(name) for name in columns}, default=str).decode()
+
+
+def _as_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    yield text.getvalue().rstrip("\n")
+
+
+def _as_table(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]:
+    cells = [list(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
+    widths = [min(60, max(len(row[at]) for row in cells)) for at in range(len(columns))]
+    for row in cells:
+        yield "  ".join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _fit(cell: str, width: int) -> str:
+    return (cell if len(cell) <= width else cell[: width - 1] + "…").ljust(width)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
+def show_flaws(flaws: Sequence[Flaw], verbose: bool) -> None:
+    """Prints what is wrong in a file to stderr: the first ones, or all of them."""
+    shown = flaws if verbose else flaws[:SHOWN_FLAWS]
+    for flaw in shown:
+        click.echo(str(flaw), err=True)
+    if len(shown) < len(flaws):
+        click.echo(f"… and {len(flaws) - len(shown)} more; --verbose lists them all.", err=True)

@@ -1,0 +1,75 @@
+"""``gridtrail engine``: the process that keeps the read models."""
+
+import signal
+import threading
+from typing import Any
+
+import click
+
+from service.cli.common import FORMATS, gridtrail, show_rows
+
+STANDING = ("ledger", "read_model", "position", "size", "behind", "parked_position", "parked_error")
+
+
+@click.group("engine")
+def command() -> None:
+    """The engine that keeps the read models."""
+
+
+@command.command("run")
+def run() -> None:
+    """Follow the ledgers until told to stop. Several may run; they share the work."""
+    pieces = gridtrail()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    pieces.follower.run(stop, pieces.config.engine_poll_s)
+
+
+@command.command("catch-up")
+def catch_up() -> None:
+    """Fold everything that is recorded and not folded yet, then end."""
+    click.echo(f"{gridtrail().follower.catch_up()} events folded.")
+
+
+@command.command("status")
+@click.option("--format", "form", type=FORMATS, default="table", show_default=True)
+def status(form: str) -> None:
+    """Show how far each read model has come in each ledger. Exit code 1 where one is parked."""
+    rows = [_row(each) for each in gridtrail().follower.status()]
+    show_rows(rows, STANDING, form)
+    if any(row["parked_position"] is not None for row in rows):
+        raise SystemExit(1)
+
+
+def _row(standing: Any) -> dict[str, Any]:
+    return {name: getattr(standing, name, None) for name in STANDING}
+
+
+@command.command("rebuild")
+@click.argument("read_model")
+@click.option("--ledger", help="Only this ledger.")
+def rebuild(read_model: str, ledger: str | None) -> None:
+    """Fold a read model anew from the first event, beside the live one, and swap it in."""
+    pieces = gridtrail()
+    _known(pieces, read_model)
+    count = pieces.follower.rebuild(read_model, ledger)
+    click.echo(f"Read model {read_model} was rebuilt: {count} events folded.")
+
+
+@command.command("resume")
+@click.argument("read_model")
+@click.argument("ledger")
+def resume(read_model: str, ledger: str) -> None:
+    """Go on with a read model that was parked at an event which it could not fold, after the fix is in."""
+    pieces = gridtrail()
+    _known(pieces, read_model)
+    pieces.follower.resume(read_model, ledger)
+    click.echo(f"Read model {read_model} goes on in ledger {ledger}.")
+
+
+def _known(pieces: Any, read_model: str) -> None:
+    from projections import READ_MODELS
+
+    if read_model not in READ_MODELS:
+        raise click.BadParameter(f"{read_model!r} is not one of {', '.join(READ_MODELS)}.")

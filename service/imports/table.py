@@ -1,0 +1,138 @@
+"""CSV files as rows with line numbers, and what is wrong with them. Read by every import; knows nothing of what the rows mean."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+FIELD_LIMIT = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong in one place of a file. column is empty where the whole row is meant; code is stable, for counting."""
+
+    line: int
+    column: str
+    code: str
+    sentence: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}" + (f", column {self.column}" if self.column else "")
+        return f"{where}: {self.sentence}"
+
+
+class UnreadableFile(Exception):
+    """The file as a whole cannot be read; the message says why."""
+
+
+class BadValue(Exception):
+    """One value of one row is wrong; becomes a Flaw that names the line."""
+
+    def __init__(self, column: str, code: str, sentence: str) -> None:
+        self.column, self.code, self.sentence = column, code, sentence
+        super().__init__(sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the line that it begins on, and its values by column, stripped."""
+
+    line: int
+    values: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.values.get(column, "")
+
+    def need(self, column: str) -> str:
+        """The value, which must not be empty."""
+        value = self[column]
+        if not value:
+            raise BadValue(column, "empty", "is empty, and must not be.")
+        return value
+
+    def flaw(self, bad: BadValue) -> Flaw:
+        """The bad value, placed in the file."""
+        return Flaw(self.line, bad.column, bad.code, bad.sentence)
+
+
+@dataclass
+class Table:
+    """The good rows of a file and the flaws of the others. total counts both."""
+
+    rows: list[Row] = field(default_factory=list)
+    flaws: list[Flaw] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """All data rows of the file."""
+        return len(self.rows) + len(self.flaws)
+
+
+def text_of(path: Path) -> str:
+    """The file's text; bytes that are not UTF-8 stay recognisable, so that only their rows are refused."""
+    try:
+        return path.read_bytes().decode("utf-8-sig", "surrogateescape")
+    except OSError as wrong:
+        raise UnreadableFile(f"{path}: {wrong.strerror or wrong}.") from wrong
+
+
+def read_table(path: Path, required: tuple[str, ...]) -> Table:
+    """Reads a CSV file with a header line. UnreadableFile where a required column is missing or there is no header."""
+    table = Table()
+    lines = _records(text_of(path), table.flaws)
+    header = next(lines, None)
+    if header is None:
+        raise UnreadableFile(f"{path}: there is no header line.")
+    columns = [name.strip() for name in header[1]]
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise UnreadableFile(f"{path}: the header has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}.")
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise UnreadableFile(f"{path}: the header names {', '.join(twice)} more than once.")
+    for line, values in lines:
+        if not any(value.strip() for value in values):
+            continue
+        flaw = _flaw_of(line, columns, values)
+        if flaw:
+            table.flaws.append(flaw)
+        else:
+            table.rows.append(Row(line, dict(zip(columns, (value.strip() for value in values), strict=True))))
+    return table
+
+
+def read_rows(table: Table, read: Callable[[Row], T]) -> Iterator[T]:
+    """Reads each row; a row with a bad value becomes a flaw of the table."""
+    for row in table.rows:
+        try:
+            yield read(row)
+        except BadValue as bad:
+            table.flaws.append(row.flaw(bad))
+
+
+def _records(text: str, flaws: list[Flaw]) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(FIELD_LIMIT)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            yield line, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as wrong:
+            flaws.append(Flaw(line, "", "not_csv", f"the row is not CSV: {wrong}."))
+
+
+def _flaw_of(line: int, columns: list[str], values: list[str]) -> Flaw | None:
+    if len(values) != len(columns):
+        return Flaw(line, "", "ragged", f"has {len(values)} values where the header has {len(columns)} columns.")
+    for column, value in zip(columns, values, strict=True):
+        if any("\udc80" <= char <= "\udcff" for char in value):
+            return Flaw(line, column, "not_utf8", "holds bytes that are not UTF-8.")
+        if any(char < " " and char not in "\t\r\n" for char in value):
+            return Flaw(line, column, "control_character", "holds a control character.")
+    return None
