@@ -1,4 +1,4 @@
-"""The tree of areas 区域 as it was recorded, effective-dated. Reference data: read by decisions, by coverage and by every page with a map."""
+"""The tree of areas 区域 as it was recorded, effective-dated. Reference data: read by decisions, coverage and pages with a map."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -132,3 +132,8 @@ def grids_due(sight: Sight, *, area: str | None, from_day: str, to_day: str) -> 
     """The codes of the grids that existed on some day of a period."""
     inside = within(C.code, area) if area else sa.true()
     return sa.select(C.code).where(C.level == "grid", sight.where(C.code), inside, _exists(from_day, to_day))
+
+
+def in_force(conn: sa.Connection, code: str, day: str) -> bool:
+    """Whether the code names an area on that day."""
+    return conn.execute(sa.select(C.code).where(C.code == code, _exists(day, day)).limit(1)).first() is not None

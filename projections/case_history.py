@@ -1,4 +1,4 @@
-"""The trail of a case, report 上报, transfer 流转, handle 处置, evaluate 评价: one row per case event. Read by the case page and auditors."""
+"""The trail of a case, report 上报, transfer 流转, handle 处置, evaluate 评价: one row per event. Read by the case page and auditors."""
 
 from collections.abc import Iterable
 from typing import Any

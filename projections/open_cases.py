@@ -1,8 +1,17 @@
 """Cases 案件 as the lists and the case page show them: one row per case, open or not. Read by the console, the tablets and the workload."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
 import sqlalchemy as sa
 
-from projections.tables import AREA, ID, JSON_TEXT, TIME, WORD, given, key, maybe, read_model_table, text
+from domain.areas import ledger_of
+from domain.case_status import CLOCK_RUNS, OPEN_STATUSES, paused_after, status_after
+from projections.paging import After, Row, first, page
+from projections.recorded import Recorded
+from projections.sight import Sight, within
+from projections.tables import AREA, ID, JSON_TEXT, NEVER, TIME, WORD, canonical, given, key, maybe, read_model_table, text
 
 NAME = "open_cases"
 
@@ -14,7 +23,8 @@ TABLE = read_model_table(
     given("status", text(24)),
     maybe("paused", text(24)),  # the status to go back to, while the case is suspended or merged
     given("holder", WORD),
-    maybe("called", JSON_TEXT),  # units whistled for, as a JSON list; null where none is
+    maybe("called", JSON_TEXT),  # units that the last whistle called, as a JSON list; null where there was none
+    maybe("mustered", JSON_TEXT),  # those of them that came
     given("category", WORD),
     given("urgency", WORD),
     maybe("complexity", WORD),
@@ -29,7 +39,7 @@ TABLE = read_model_table(
     maybe("place", JSON_TEXT),
     maybe("lat", sa.Double),
     maybe("lon", sa.Double),
-    maybe("photos", JSON_TEXT),
+    given("photos", JSON_TEXT),  # of the report and of every later step
     given("reporter", ID),
     maybe("tablet", ID),
     given("reported_at", TIME),
@@ -84,3 +94,271 @@ _open_index("cases_open_holder", C.holder, C.late_from, C.case_id)
 _open_index("cases_called", C.ledger, where=C.called.is_not(None))
 sa.Index("cases_id", C.case_id)
 sa.Index("cases_area", C.area, C.reported_at, C.case_id)
+
+Fields = dict[str, Any]
+
+# ---- the fold
+
+WAITS_FOR_ACCEPTANCE = frozenset({"reported", "verified"})
+NOT_YET = dict.fromkeys(column.name for column in C if column.nullable)
+
+
+def keys(event: Recorded) -> Iterable[tuple[Any, ...]]:
+    return ((event.stream,),)
+
+
+def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
+    topic, fields = event.topic, event.fields
+    after = _reported(event) if row is None else dict(row)
+    change = CHANGES.get(topic)
+    if change is not None:
+        change(after, fields)
+    before, paused = (row["status"], row["paused"]) if row is not None else (None, None)
+    status = after["status"] = status_after(topic, fields, before, paused)
+    after["paused"] = paused_after(topic, before, paused)
+    after["open"] = status in OPEN_STATUSES
+    after["area"] = fields["area"]
+    if after.get("holder") != fields["holder"]:
+        after["holder"] = fields["holder"]
+        after["held_since"] = fields["happened_at"]
+    if fields.get("overtime"):
+        after["overtime"] = True
+    if fields.get("reason") is not None:
+        after["reason"] = fields["reason"]
+    after["late_from"] = _late_from(after)
+    after["version"] = event.version
+    after["position"] = event.position
+    after["changed_at"] = fields["happened_at"]
+    after["recorded_at"] = event.recorded_at
+    return after
+
+
+def _late_from(row: Row) -> str:
+    """When the clock that runs in this status ends."""
+    if row["status"] in CLOCK_RUNS:
+        return row["due_at"] or NEVER
+    return row["accept_due_at"] or NEVER if row["status"] in WAITS_FOR_ACCEPTANCE else NEVER
+
+
+def _reported(event: Recorded) -> Row:
+    if event.topic != "case.reported":
+        raise ValueError(f"a case begins with case.reported, not with {event.topic}")
+    fields = event.fields
+    place = fields.get("place") or {}
+    return {
+        **NOT_YET,
+        "case_id": event.stream,
+        "category": fields["category"],
+        "urgency": fields.get("urgency") or "normal",
+        "severity": fields.get("severity"),
+        "level": fields.get("level") or "grid",
+        "source": fields.get("source") or "patrol",
+        "summary": fields["summary"],
+        "reference": fields.get("reference"),
+        "household": fields.get("household"),
+        "patrol": fields.get("patrol"),
+        "visit": fields.get("visit"),
+        "place": canonical(fields.get("place")),
+        "lat": _degrees(place.get("lat")),
+        "lon": _degrees(place.get("lon")),
+        "photos": canonical(fields.get("photos") or []),
+        "reporter": fields["by"],
+        "tablet": fields.get("tablet"),
+        "reported_at": fields["happened_at"],
+        "accept_due_at": fields.get("accept_due_at"),
+        "overtime": False,
+        "overtime_exempted": False,
+        "extensions": 0,
+        "returns": 0,
+        "reworks": 0,
+    }
+
+
+def _degrees(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _photographed(row: Row, fields: Fields) -> None:
+    if fields.get("photos"):
+        row["photos"] = canonical([*orjson.loads(row["photos"]), *fields["photos"]])
+
+
+def _accepted(row: Row, fields: Fields) -> None:
+    row["accepted_at"] = fields["happened_at"]
+
+
+def _registered(row: Row, fields: Fields) -> None:
+    row["registered_at"], row["registered_by"] = fields["happened_at"], fields["by"]
+    row["time_limit"], row["calendar"] = canonical(fields["limit"]), fields["calendar"]
+    row["due_at"], row["dispatch_due_at"] = fields["due_at"], fields["dispatch_due_at"]
+    row["complexity"] = fields.get("complexity")
+
+
+def _returned(row: Row, fields: Fields) -> None:
+    row["returns"] += 1
+
+
+def _escalated(row: Row, fields: Fields) -> None:
+    row["level"] = fields["level"]
+
+
+def _whistled(row: Row, fields: Fields) -> None:
+    row["called"], row["mustered"] = canonical([fields["lead"], *fields["assists"]]), "[]"
+    row["muster_due_at"] = fields["muster_due_at"]
+
+
+def _mustered(row: Row, fields: Fields) -> None:
+    row["mustered"] = canonical([*orjson.loads(row["mustered"] or "[]"), fields["unit"]])
+
+
+def _handled(row: Row, fields: Fields) -> None:
+    row["handled_at"], row["handler"] = fields["happened_at"], fields["by"]
+    row["result"], row["quantities"] = fields["result"], canonical(fields.get("quantities"))
+    _photographed(row, fields)
+
+
+def _extended(row: Row, fields: Fields) -> None:
+    row["due_at"] = fields["due_at"]
+    row["extensions"] += 1
+
+
+def _suspended(row: Row, fields: Fields) -> None:
+    row["suspended_until"] = fields["until"]
+
+
+def _resumed(row: Row, fields: Fields) -> None:
+    row["due_at"], row["suspended_until"] = fields["due_at"], None
+
+
+def _checked(row: Row, fields: Fields) -> None:
+    row["checked_at"], row["checker"], row["check_passed"] = fields["happened_at"], fields["by"], fields["passed"]
+    _photographed(row, fields)
+
+
+def _reworked(row: Row, fields: Fields) -> None:
+    row["handled_at"] = None
+    row["reworks"] += 1
+
+
+def _evaluated(row: Row, fields: Fields) -> None:
+    row["rating"], row["rated_by"], row["evaluator"] = fields["rating"], fields["rated_by"], fields["by"]
+
+
+def _closed(row: Row, fields: Fields) -> None:
+    row["closed_at"], row["level"] = fields["happened_at"], fields["level"]
+
+
+def _reopened(row: Row, fields: Fields) -> None:
+    row["due_at"] = fields["due_at"]
+    row.update(closed_at=None, handled_at=None, handler=None, checked_at=None, checker=None, check_passed=None)
+
+
+def _merged(row: Row, fields: Fields) -> None:
+    row["merged_into"] = fields["into"]
+
+
+def _split(row: Row, fields: Fields) -> None:
+    row["merged_into"], row["due_at"] = None, fields.get("due_at") or row["due_at"]
+
+
+def _exempted(row: Row, fields: Fields) -> None:
+    row["overtime_exempted"] = True
+
+
+def _nothing_more(row: Row, fields: Fields) -> None:
+    """What every case event does is all that this one does."""
+
+
+CHANGES: dict[str, Callable[[Row, Fields], None]] = {
+    "case.reported": _nothing_more,
+    "case.verified": _photographed,
+    "case.accepted": _accepted,
+    "case.registered": _registered,
+    "case.rejected": _nothing_more,
+    "case.dispatched": _nothing_more,
+    "case.acknowledged": _nothing_more,
+    "case.transferred": _nothing_more,
+    "case.returned": _returned,
+    "case.escalated": _escalated,
+    "case.referred": _nothing_more,
+    "case.whistled": _whistled,
+    "case.mustered": _mustered,
+    "case.handled": _handled,
+    "case.self_handled": _handled,
+    "case.extended": _extended,
+    "case.suspended": _suspended,
+    "case.resumed": _resumed,
+    "case.checked": _checked,
+    "case.reworked": _reworked,
+    "case.evaluated": _evaluated,
+    "case.closed": _closed,
+    "case.reopened": _reopened,
+    "case.merged": _merged,
+    "case.split": _split,
+    "case.overtime_exempted": _exempted,
+}
+TOPICS = frozenset(CHANGES)
+
+# ---- queries
+
+SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), "-reported_at": (C.reported_at, True)}
+"""Sort name: (column, descending). due_at is the end of the running clock, most urgent first; cases without one come last."""
+
+
+def seen(sight: Sight) -> sa.ColumnElement[bool]:
+    """A case is seen where it lies, by the unit that holds it, and by units that were called to it."""
+    return sight.where(C.area, (C.holder,), (C.called,))
+
+
+def list_cases(
+    conn: sa.Connection,
+    sight: Sight,
+    *,
+    area: str | None = None,
+    holder: str | None = None,
+    status: str | None = None,
+    category: str | None = None,
+    level: str | None = None,
+    overdue_at: str | None = None,
+    text: str | None = None,
+    open: bool | None = None,
+    sort: str = "due_at",
+    after: After = None,
+    limit: int = 100,
+) -> list[Row]:
+    """Cases of a subtree, open ones or all. overdue_at: those whose running clock ended before. Cursor: (the sort's value, case_id)."""
+    wanted = {C.holder: holder, C.status: status, C.category: category, C.level: level}
+    query = sa.select(TABLE).where(seen(sight), *(column == value for column, value in wanted.items() if value is not None))
+    if area is not None:
+        query = query.where(_lies_in(area))
+    if overdue_at is not None:
+        query = query.where(C.late_from < overdue_at, IS_OPEN)
+    if text is not None:
+        query = query.where(sa.or_(C.summary.icontains(text, autoescape=True), C.reference == text, C.case_id == text))
+    if open is not None:
+        query = query.where(IS_OPEN if open else C.open.is_(False))
+    column, descending = SORTS[sort]
+    return page(conn, query, (column, C.case_id), after, limit, descending=descending)
+
+
+def _lies_in(area: str) -> sa.ColumnElement[bool]:
+    """From the subdistrict down an area lies in one ledger, which lets the ledger's sorted index serve the page."""
+    inside = within(C.area, area)
+    return sa.and_(C.ledger == ledger_of(area), inside) if len(area) >= 9 else inside
+
+
+def get_case(conn: sa.Connection, sight: Sight, case_id: str) -> Row | None:
+    """One case, or None where there is none or it is not seen."""
+    return first(conn, sa.select(TABLE).where(C.case_id == case_id, seen(sight)))
+
+
+def is_visible(sight: Sight, case_id: str) -> sa.ColumnElement[bool]:
+    """The condition that a case is seen, for the queries of what belongs to it."""
+    return sa.exists(sa.select(sa.literal(1)).select_from(TABLE).where(C.case_id == case_id, seen(sight)))
+
+
+def held_by_unit(conn: sa.Connection, sight: Sight, units: Iterable[str], *, now: str) -> dict[str, tuple[int, int]]:
+    """For each unit that holds open cases: how many, and how many of them are overdue now."""
+    overdue = sa.func.count(sa.case((C.late_from < now, 1)))
+    query = sa.select(C.holder, sa.func.count(), overdue).where(IS_OPEN, C.holder.in_(list(units)), seen(sight)).group_by(C.holder)
+    return {unit: (held, late) for unit, held, late in conn.execute(query)}

@@ -10,7 +10,13 @@ After = tuple[Any, ...] | None
 
 
 def page(
-    conn: sa.Connection, query: sa.Select[Any], order: Sequence[sa.ColumnElement[Any]], after: After, limit: int, *, descending: bool = False
+    conn: sa.Connection,
+    query: sa.Select[Any],
+    order: Sequence[sa.ColumnElement[Any]],
+    after: After,
+    limit: int,
+    *,
+    descending: bool = False,
 ) -> list[Row]:
     """The rows after a sort key, at most limit of them. The order must be total: its last columns are a key of the rows."""
     if after is not None:

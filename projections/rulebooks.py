@@ -43,6 +43,11 @@ def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
 
 
 def published(conn: sa.Connection, city: str) -> list[Row]:
-    """Every published version of a city's books, oldest first, with content as a dict. The city's code is its ledger."""
-    query = sa.select(TABLE).where(C.ledger == city).order_by(C.kind, C.name, C.effective_from, C.position)
+    """Every published version of a city's books, in the order of publication, with content as a dict. The city's code is its ledger."""
+    query = sa.select(TABLE).where(C.ledger == city).order_by(C.position)
     return [{**row, "content": orjson.loads(row["content"])} for row in conn.execute(query).mappings()]
+
+
+def stand(conn: sa.Connection, city: str) -> int:
+    """A number that changes whenever a version is published: what was read before holds as long as it is the same."""
+    return conn.scalar(sa.select(sa.func.max(C.position)).where(C.ledger == city)) or 0

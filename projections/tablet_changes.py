@@ -1,7 +1,7 @@
 """What the tablets download: each item once as it stands, and for each audience when it last changed, came or went. Read by the download.
 
-One table holds two kinds of rows. A *base* row (audience ``""``) is the item: its payload and the audiences it is meant for. An *audience* row
-says at which position the item changed for that audience, and whether it has gone from it. All rows of an item's present
+One table holds two kinds of rows. A *base* row (audience ``""``) is the item: its payload and the audiences it is meant for. An *audience*
+row says at which position the item changed for that audience, and whether it has gone from it. All rows of an item's present
 audiences stand at the position of its last change, so a page costs what changed in the scope since the cursor, however long the
 history is, and an item that left one audience and entered another comes out present.
 
@@ -25,6 +25,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from domain.areas import LENGTH_OF_LEVEL
 from projections import areas, open_cases, people, refusals, rulebooks, tablets, visit_log
 from projections.paging import Row
 from projections.recorded import Recorded
@@ -44,3 +45,198 @@ TABLE = read_model_table(
 )
 C = TABLE.c
 sa.Index("tablet_changes_position", C.ledger, C.audience, C.position)
+
+BASE = ""
+EVERYONE = "*"
+COMMUNITY = LENGTH_OF_LEVEL["community"]
+GRID = LENGTH_OF_LEVEL["grid"]
+
+Item = tuple[dict[str, Any] | None, list[str]]
+"""An item's payload and its audiences; no audiences means that it has gone from everywhere."""
+
+
+def person_audience(person: str) -> str:
+    """The audience that is one person, on whichever tablet."""
+    return f"person:{person}"
+
+
+def place_audiences(code: str) -> list[str]:
+    """The areas whose tablets hear of what happens at a code: itself and what it lies in, up to the community."""
+    above = [code[:length] for length in (COMMUNITY, GRID) if len(code) > length]
+    return [*above, code]
+
+
+# ---- one function per kind: the item after the event, from the payload before
+
+
+def _case(before: dict[str, Any] | None, event: Recorded) -> Item:
+    row = open_cases.fold((), {**open_cases.NOT_YET, **before} if before else None, event)
+    payload = {name: value for name, value in row.items() if value is not None}
+    if not row["open"]:
+        return payload, []
+    called = orjson.loads(row["called"]) if row["called"] else []
+    return payload, [*place_audiences(row["area"]), row["holder"], *called]
+
+
+def _visit(before: dict[str, Any] | None, event: Recorded) -> Item:
+    last = visit_log.fold((), None, event)
+    payload = {name: last[name] for name in VISIT_PLAN}
+    if before is not None and before["happened_at"] > payload["happened_at"]:
+        payload = before
+    return payload, place_audiences(payload["area"]) if payload["next_due"] else []
+
+
+VISIT_PLAN = ("household", "area", "care_group", "next_due", "outcome", "visit_id", "happened_at", "day")
+
+
+def _area(before: dict[str, Any] | None, event: Recorded) -> Item:
+    row = areas.fold((event["code"],), before, event)
+    return {**row, "polygon": None}, [EVERYONE]
+
+
+def _outline(before: dict[str, Any] | None, event: Recorded) -> Item:
+    return {"code": event["code"], "polygon": event["polygon"]}, place_audiences(event["code"])
+
+
+def _rulebook(before: dict[str, Any] | None, event: Recorded) -> Item:
+    payload = {name: event[name] for name in ("kind", "name", "version", "effective_from", "content")}
+    return payload, [EVERYONE]
+
+
+def _refusal(before: dict[str, Any] | None, event: Recorded) -> Item:
+    row = refusals.fold((), before, event)
+    payload = {name: row[name] for name in row if name not in ("entry", "raw")}
+    return payload, [person_audience(row["person"])] if row["state"] != "reapplied" else []
+
+
+def _person(before: dict[str, Any] | None, event: Recorded) -> Item:
+    return people.fold((), before, event), [person_audience(event.stream)]
+
+
+def _tablet(before: dict[str, Any] | None, event: Recorded) -> Item:
+    row = tablets.fold((), {**before, "recorded": 0, "refused": 0} if before else None, event)
+    payload = {name: row[name] for name in TABLET_STATUS}
+    return payload, [person_audience(row["person"])]
+
+
+TABLET_STATUS = ("tablet_id", "area", "person", "status", "label", "last_valid", "reason", "version")
+
+KINDS = {
+    "case": _case,
+    "visit": _visit,
+    "area": _area,
+    "outline": _outline,
+    "rulebook": _rulebook,
+    "refusal": _refusal,
+    "person": _person,
+    "tablet": _tablet,
+}
+KIND_OF = {
+    **dict.fromkeys(open_cases.TOPICS, "case"),
+    **dict.fromkeys(visit_log.TOPICS, "visit"),
+    **dict.fromkeys(areas.TOPICS, "area"),
+    **dict.fromkeys(rulebooks.TOPICS, "rulebook"),
+    **dict.fromkeys(refusals.TOPICS, "refusal"),
+    **dict.fromkeys(people.TOPICS, "person"),
+    # An upload changes nothing that the tablet needs to be told: each download would bring news of the upload before it.
+    **dict.fromkeys(tablets.TOPICS - {"tablet.uploaded"}, "tablet"),
+}
+TOPICS = frozenset(KIND_OF)
+
+
+# ---- the fold
+
+
+def keys(event: Recorded) -> Iterable[tuple[Any, ...]]:
+    kind = KIND_OF[event.topic]
+    if kind == "visit":
+        return ((BASE, kind, event["household"]),)
+    if kind == "rulebook":
+        return ((BASE, kind, "/".join((event["kind"], event["name"], event["version"]))),)
+    if kind == "area":
+        outline = ((BASE, "outline", event["code"]),) if event.get("polygon") is not None else ()
+        return ((BASE, kind, event["code"]), *outline)
+    return ((BASE, kind, event.stream),)
+
+
+def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
+    kind = key[1]
+    payload, audiences = KINDS[kind](orjson.loads(row["payload"]) if row is not None else None, event)
+    return {
+        "audience": BASE,
+        "kind": kind,
+        "item": key[2],
+        "position": event.position,
+        "gone": not audiences,
+        "audiences": "\n".join(dict.fromkeys(audiences)),
+        "payload": canonical(payload),
+    }
+
+
+def spread(before: Row | None, after: Row | None, event: Recorded) -> Iterator[tuple[tuple[Any, ...], Row | None]]:
+    """The audience rows that follow from an item's base row: present in its audiences, gone from those that it left."""
+    assert after is not None
+    kind, item, position = after["kind"], after["item"], after["position"]
+    present = after["audiences"].split("\n") if after["audiences"] else []
+    past = before["audiences"].split("\n") if before is not None and before["audiences"] else []
+    for audience in dict.fromkeys((*present, *past)):
+        row = {
+            "audience": audience,
+            "kind": kind,
+            "item": item,
+            "position": position,
+            "gone": audience not in present,
+            "audiences": None,
+            "payload": None,
+        }
+        yield (audience, kind, item), row
+
+
+# ---- the query
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Changes in the order of their positions. ``following`` is where to ask on from; ``complete`` says that upto was reached."""
+
+    items: list[Row]
+    following: int
+    complete: bool
+
+
+def changes(conn: sa.Connection, ledger: str, audiences: Sequence[str], since: int, upto: int, limit: int) -> Page:
+    """What changed for the audiences at positions since..upto-1, about limit items, never half of a position.
+
+    Each item: kind, id, position, gone, data (the payload as it stands now; None where it has gone).
+    """
+    rows = _changed(conn, ledger, audiences, since, upto, limit + 1)
+    following = upto
+    if len(rows) > limit:
+        following = rows[-1].position
+        if following == rows[0].position:
+            following += 1
+            rows = _changed(conn, ledger, audiences, rows[0].position, following, None)
+        else:
+            rows = [row for row in rows if row.position < following]
+    return Page(list(_items(rows)), following, following >= upto)
+
+
+def _changed(conn: sa.Connection, ledger: str, audiences: Sequence[str], since: int, upto: int, limit: int | None) -> Sequence[Any]:
+    base = TABLE.alias("base")
+    same = sa.and_(base.c.ledger == C.ledger, base.c.audience == BASE, base.c.kind == C.kind, base.c.item == C.item)
+    query = (
+        sa.select(C.kind, C.item, C.position, C.gone, base.c.payload)
+        .join_from(TABLE, base, same)
+        .where(C.ledger == ledger, C.audience.in_(list(audiences)), C.position >= since, C.position < upto)
+        .order_by(C.position, C.kind, C.item, C.gone.desc())
+        .limit(limit)
+    )
+    return conn.execute(query).all()
+
+
+def _items(rows: Sequence[Any]) -> Iterator[Row]:
+    """One item for each (kind, id): its last row, and a row that is present wins over one of the same position that has gone."""
+    last = {(row.kind, row.item): row for row in rows}
+    for row in sorted(last.values(), key=lambda row: (row.position, row.kind, row.item)):
+        data = None if row.gone else orjson.loads(row.payload)
+        yield {"kind": row.kind, "id": row.item, "position": row.position, "gone": row.gone, "data": data}

@@ -85,7 +85,7 @@ def list_visits(
     after: After = None,
     limit: int = 100,
 ) -> list[Row]:
-    """Visits, latest first. due_by keeps each household's latest visit whose next one is due by that day. Cursor: (happened_at, visit_id)."""
+    """Visits, latest first. due_by: each household's latest visit, where the next is due by that day. Cursor: (happened_at, visit_id)."""
     query = sa.select(TABLE).where(sight.where(C.area))
     wanted = {C.household: household, C.person: person, C.care_group: care_group}
     query = query.where(*(column == value for column, value in wanted.items() if value is not None))

@@ -1,7 +1,7 @@
 """What each person did on each day, in each area: counts for planning relief, never a score and never a rank. Read by officers.
 
-One row per (person, area, day), so that an officer's sight cuts it by area; the query adds the areas up. The counts of a day are what the person
-did on that day (the city's local day of the act), whenever it was uploaded. ``overtime`` counts the person's late acts of that day.
+One row per (person, area, day), so that an officer's sight cuts it by area; the query adds the areas up. The counts of a day are what the
+person did on that day (the city's local day of the act), whenever it was uploaded. ``overtime`` counts the person's late acts of that day.
 ``held`` and ``overdue`` are no counts of a day: they say what stands on the desk at the moment of asking. A case is held by a
 unit, so it counts for everyone assigned to that unit on that day; it is overdue when its running clock has ended.
 """
@@ -80,7 +80,8 @@ def list_workload(
 ) -> list[Row]:
     """Per person and day of the period (both days inclusive), added up over the areas seen. Cursor: (day, person)."""
     totals = (sa.func.sum(C[count]).cast(sa.Integer).label(count) for count in COUNTS)
-    query = sa.select(C.person, C.day, *totals, sa.func.max(C.last_at).label("last_at")).where(sight.where(C.area), C.day.between(from_day, to_day))
+    query = sa.select(C.person, C.day, *totals, sa.func.max(C.last_at).label("last_at"))
+    query = query.where(sight.where(C.area), C.day.between(from_day, to_day))
     if person is not None:
         query = query.where(C.person == person)
     if area is not None:
