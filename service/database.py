@@ -3,23 +3,21 @@
 Read by everything that holds a connection. Nobody else begins a transaction.
 """
 
+import importlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
 from psycopg.pq import TransactionStatus
 from sqlalchemy.pool import StaticPool
 
-sqlite: ModuleType
 try:
-    import pysqlite3.dbapi2 as sqlite
+    sqlite = importlib.import_module("pysqlite3.dbapi2")
 except ImportError:  # No wheel for this platform; the version check below decides whether the standard library's will do.
-    import sqlite3 as sqlite
+    sqlite = importlib.import_module("sqlite3")
 
-MEMORY = "memory"
 CORRUPTING = ((3, 7, 0), (3, 51, 2))
 """First and last SQLite whose WAL can be corrupted when several connections write and checkpoint at once."""
 

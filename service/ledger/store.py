@@ -171,7 +171,7 @@ class Ledgers:
 
     def uploaded(self, conn: sa.Connection, tablet: UUID, first: int, last: int) -> list[tuple[int, str, int, str, bytes]]:
         """What became of a tablet's entries first..last: (seq, ledger, position, topic, line), the earliest outcome of an entry first."""
-        return [tuple(row) for row in conn.execute(UPLOADED, {"tablet": tablet, "first": first, "last": last})]  # type: ignore[misc]
+        return [tuple(row) for row in conn.execute(UPLOADED, {"tablet": tablet, "first": first, "last": last})]
 
     def find(
         self,
