@@ -1,11 +1,23 @@
-"""Cases 案件: one matter from report to evaluation, with exactly one accountable holder. Read by everything that acts on cases."""
+"""Cases 案件: one matter from report to evaluation, with exactly one accountable holder. Read by everything that acts on cases.
 
-from typing import Any
+Who may do what, and when, stands in one table: domain.case_rules.RULES. The status after each fact: domain.case_status.NEXT.
+"""
 
-from domain.aggregate import Aggregate, Derived, Fact, FirstFact, Said
+from typing import Any, ClassVar
+from uuid import UUID
+
+from domain import refusals
+from domain.aggregate import Act, Aggregate, Derived, Fact, FirstFact, Said
+from domain.areas import must_be_an_area
+from domain.books import URGENCIES, Books
+from domain.case_actions import CaseActions, Photos, Quantities
+from domain.case_rules import SEVERITIES, SOURCES, holder_of_level, must_have_text
+from domain.case_status import CLOCK_RUNS, OPEN_STATUSES, STATUSES, paused_after, status_after
+from domain.time_limits import due_at
+
+__all__ = ["CLOCK_RUNS", "OPEN_STATUSES", "STATUSES", "Case", "paused_after", "status_after"]
 
 Place = dict[str, Any]
-Quantities = dict[str, float]
 
 
 class CaseFact(Fact):
@@ -14,11 +26,22 @@ class CaseFact(Fact):
     from_holder is set only where the holder changed.
     """
 
+    TOPIC: ClassVar[str]
     area: Said[str]
     holder: Derived[str]
 
+    def apply(self, case: "Case") -> None:
+        before = case.status
+        case.status = status_after(self.TOPIC, vars(self), before, case.paused)
+        case.paused = paused_after(self.TOPIC, before, case.paused)
+        self.change(case)
+        case.holder = self.holder
 
-class Case(Aggregate):
+    def change(self, case: "Case") -> None:
+        """What this fact changes beside the status and the holder. Runs at every replay, before the new holder is set."""
+
+
+class Case(CaseActions, Aggregate):
     """One matter. Its events tell report 上报, transfer 流转, handle 处置, evaluate 评价."""
 
     TOPIC = "case"
@@ -38,11 +61,17 @@ class Case(Aggregate):
         level: Said[str] = "grid"
         source: Said[str] = "patrol"
         place: Said[Place | None] = None
-        photos: Said[list[str] | tuple[()]] = ()
+        photos: Said[Photos] = ()
         patrol: Said[str | None] = None
         visit: Said[str | None] = None
         household: Said[str | None] = None
         reference: Said[str | None] = None
+
+        def apply(self, case: "Case") -> None:
+            case.area, case.category, case.urgency = self.area, self.category, self.urgency
+            case.source, case.level, case.holder = self.source, self.level, self.holder
+            case.reported_by, case.accept_due_at = self.by, self.accept_due_at
+            case.status = status_after(self.TOPIC, vars(self), None)
 
     class Verified(CaseFact):
         """核实: somebody looked whether the matter reported by the public is real, before registering."""
@@ -50,7 +79,10 @@ class Case(Aggregate):
         TOPIC = "case.verified"
         found: Said[bool]
         note: Said[str | None] = None
-        photos: Said[list[str] | tuple[()]] = ()
+        photos: Said[Photos] = ()
+
+        def change(self, case: "Case") -> None:
+            case.found = self.found
 
     class Accepted(CaseFact):
         """受理: the holder took the report up."""
@@ -59,16 +91,27 @@ class Case(Aggregate):
         overtime: Derived[bool]
         note: Said[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.overtime |= self.overtime
+
     class Registered(CaseFact):
-        """立案: the time limit is fixed here and frozen. limit = {kind, amount}; calendar = name@version."""
+        """立案: the time limit is fixed here and frozen. limit = {kind, amount}; calendar = name@version.
+
+        registrar is the unit that stays answerable to the end, whoever holds the case.
+        """
 
         TOPIC = "case.registered"
         limit: Derived[dict[str, Any]]
         calendar: Derived[str]
         due_at: Derived[str]
         dispatch_due_at: Derived[str]
+        registrar: Derived[str]
         complexity: Said[str | None] = None
         note: Said[str | None] = None
+
+        def change(self, case: "Case") -> None:
+            case.limit, case.calendar, case.registrar = self.limit, self.calendar, self.registrar
+            case.due_at, case.dispatch_due_at = self.due_at, self.dispatch_due_at
 
     class Rejected(CaseFact):
         """不予立案: the report is not a case, with the reason."""
@@ -86,11 +129,19 @@ class Case(Aggregate):
         from_holder: Derived[str | None] = None
         note: Said[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.overtime |= self.overtime
+            case.dispatch_due_at = None
+            case.sent_on(self.holder)
+
     class Acknowledged(CaseFact):
         """签收: the holding unit says that it has it."""
 
         TOPIC = "case.acknowledged"
         note: Said[str | None] = None
+
+        def change(self, case: "Case") -> None:
+            case.dispatch_due_at = None
 
     class Transferred(CaseFact):
         """流转: handed from unit to unit on the same level."""
@@ -100,12 +151,24 @@ class Case(Aggregate):
         reason: Said[str]
         from_holder: Derived[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.sent_on(self.holder)
+
     class Returned(CaseFact):
-        """回退: sent back to the unit it came from, with the reason; nothing that was filled in is lost."""
+        """回退: sent back to the unit it came from, with the reason; nothing that was filled in is lost.
+
+        level is set where that takes back an escalation.
+        """
 
         TOPIC = "case.returned"
         reason: Said[str]
         from_holder: Derived[str | None] = None
+        level: Derived[str | None] = None
+
+        def change(self, case: "Case") -> None:
+            case.called = {}
+            case.level = self.level or case.level
+            case.trail = case.trail[:-1]
 
     class Escalated(CaseFact):
         """上报上级: handed up one level, with the reason."""
@@ -115,6 +178,10 @@ class Case(Aggregate):
         level: Derived[str]
         from_holder: Derived[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.sent_on(self.holder)
+            case.level = self.level
+
     class Referred(CaseFact):
         """转办: referred to a department."""
 
@@ -122,6 +189,9 @@ class Case(Aggregate):
         to: Said[str]
         reason: Said[str]
         from_holder: Derived[str | None] = None
+
+        def change(self, case: "Case") -> None:
+            case.sent_on(self.holder)
 
     class Whistled(CaseFact):
         """吹哨: the subdistrict calls several departments, each must muster before its deadline. The lead 主责 becomes the holder."""
@@ -134,12 +204,21 @@ class Case(Aggregate):
         muster_due_at: Derived[str]
         from_holder: Derived[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.sent_on(self.holder)
+            case.called = dict.fromkeys([self.lead, *self.assists], False)
+            case.muster_due_at, case.dispatch_due_at = self.muster_due_at, None
+
     class Mustered(CaseFact):
         """报到: a called department arrived."""
 
         TOPIC = "case.mustered"
         unit: Said[str]
         overtime: Derived[bool]
+
+        def change(self, case: "Case") -> None:
+            case.called = {**case.called, self.unit: True}
+            case.overtime |= self.overtime
 
     # ---- handle 处置
     class Handled(CaseFact):
@@ -149,7 +228,10 @@ class Case(Aggregate):
         result: Said[str]
         overtime: Derived[bool]
         quantities: Said[Quantities | None] = None
-        photos: Said[list[str] | tuple[()]] = ()
+        photos: Said[Photos] = ()
+
+        def change(self, case: "Case") -> None:
+            case.handled(self.by, self.overtime)
 
     class SelfHandled(CaseFact):
         """自行处置: the reporting worker solved it on the spot."""
@@ -157,7 +239,10 @@ class Case(Aggregate):
         TOPIC = "case.self_handled"
         result: Said[str]
         quantities: Said[Quantities | None] = None
-        photos: Said[list[str] | tuple[()]] = ()
+        photos: Said[Photos] = ()
+
+        def change(self, case: "Case") -> None:
+            case.handled(self.by, case.is_overdue(self.happened_at))
 
     class Extended(CaseFact):
         """延期: more time, at most twice, each at most the original limit (amount in the limit's own kind)."""
@@ -167,12 +252,19 @@ class Case(Aggregate):
         reason: Said[str]
         due_at: Derived[str]
 
+        def change(self, case: "Case") -> None:
+            case.extensions += 1
+            case.due_at = self.due_at
+
     class Suspended(CaseFact):
         """挂账: the clock stops, once, until a day at most a year away."""
 
         TOPIC = "case.suspended"
         until: Said[str]
         reason: Said[str]
+
+        def change(self, case: "Case") -> None:
+            case.was_suspended, case.stopped_at, case.stopped_until = True, self.happened_at, self.until
 
     class Resumed(CaseFact):
         """恢复: the clock runs on; due_at is moved by what was left."""
@@ -181,13 +273,19 @@ class Case(Aggregate):
         due_at: Derived[str]
         reason: Said[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.due_at, case.stopped_at, case.stopped_until = self.due_at, None, None
+
     class Checked(CaseFact):
         """核查: the result was looked at before closing."""
 
         TOPIC = "case.checked"
         passed: Said[bool]
         note: Said[str | None] = None
-        photos: Said[list[str] | tuple[()]] = ()
+        photos: Said[Photos] = ()
+
+        def change(self, case: "Case") -> None:
+            case.did = _with(case.did, "checked", self.by)
 
     class Reworked(CaseFact):
         """返工: the check failed; the handling unit has it again."""
@@ -195,6 +293,9 @@ class Case(Aggregate):
         TOPIC = "case.reworked"
         reason: Said[str]
         from_holder: Derived[str | None] = None
+
+        def change(self, case: "Case") -> None:
+            case.called = {}
 
     # ---- evaluate 评价
     class Evaluated(CaseFact):
@@ -205,6 +306,10 @@ class Case(Aggregate):
         rated_by: Said[str]
         note: Said[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.did = _with(case.did, "evaluated", self.by)
+            case.is_evaluated = True
+
     class Closed(CaseFact):
         """结案: the matter is over. level is where it was solved."""
 
@@ -212,6 +317,9 @@ class Case(Aggregate):
         level: Derived[str]
         overtime: Derived[bool]
         note: Said[str | None] = None
+
+        def change(self, case: "Case") -> None:
+            case.overtime |= self.overtime
 
     class Reopened(CaseFact):
         """重新立案: closed too early; the unit that registered has it again with a fresh limit."""
@@ -221,12 +329,19 @@ class Case(Aggregate):
         due_at: Derived[str]
         from_holder: Derived[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.trail, case.called, case.extensions = [], {}, 0
+            case.due_at, case.is_evaluated = self.due_at, False
+
     class Merged(CaseFact):
         """并案: the same matter as another case, which goes on in its place."""
 
         TOPIC = "case.merged"
         into: Said[str]
         reason: Said[str]
+
+        def change(self, case: "Case") -> None:
+            case.stopped_at, case.merged_into = self.happened_at, self.into
 
     class Split(CaseFact):
         """拆案: not the same matter after all; it goes on where it stood when it was merged."""
@@ -235,8 +350,86 @@ class Case(Aggregate):
         reason: Said[str]
         due_at: Derived[str | None] = None
 
+        def change(self, case: "Case") -> None:
+            case.due_at = self.due_at or case.due_at
+            case.stopped_at, case.merged_into = None, None
+
     class OvertimeExempted(CaseFact):
         """超时豁免: an appeal takes the overtime out of the statistic; the overtime fact itself stays."""
 
         TOPIC = "case.overtime_exempted"
         reason: Said[str]
+
+        def change(self, case: "Case") -> None:
+            case.overtime = False
+
+    # ---- state
+    merged_into: str | None
+
+    def __init__(self) -> None:
+        self.paused = self.found = self.registrar = self.limit = self.calendar = self.due_at = None
+        self.dispatch_due_at = self.muster_due_at = self.stopped_at = self.stopped_until = self.merged_into = None
+        self.trail, self.called, self.did = [], {}, {"handled": [], "checked": [], "evaluated": []}
+        self.extensions, self.was_suspended, self.is_evaluated, self.overtime = 0, False, False, False
+
+    def concerned_units(self) -> tuple[str, ...]:
+        """The units that have to do with this case besides those of its area: holder, registrar, and who was called."""
+        return tuple(dict.fromkeys(unit for unit in (self.holder, self.registrar, *self.called) if unit))
+
+    def sent_on(self, to: str) -> None:
+        """Remembers where the case comes from, for the way back. Called by facts."""
+        self.called = {}
+        if to != self.holder:
+            self.trail = [*self.trail, (self.holder, self.level)]
+
+    def handled(self, by: str, overtime: bool) -> None:
+        """Remembers who handled. Called by facts."""
+        self.did, self.is_evaluated = _with(self.did, "handled", by), False
+        self.overtime |= overtime
+
+    def _fact(self, topic: str, act: Act, *, holder: str | None = None, **said_and_derived: Any) -> None:
+        """Records a fact that lies in the case's area; with another holder, who gave it away stands in it too."""
+        if holder is not None and holder != self.holder:
+            said_and_derived["from_holder"] = self.holder
+        self.record(FACTS[topic], act, area=self.area, holder=holder or self.holder, **said_and_derived)
+
+    # ---- report 上报
+    @classmethod
+    def report(
+        cls,
+        act: Act,
+        books: Books,
+        stream: UUID,
+        *,
+        area: str,
+        category: str,
+        summary: str,
+        urgency: str = "normal",
+        severity: str | None = None,
+        level: str = "grid",
+        source: str = "patrol",
+        **details: Any,
+    ) -> "Case":
+        """上报: reports a matter. details: place, photos, patrol, visit, household, reference."""
+        must_be_an_area(area)
+        if not books.knows_category(category, act.day):
+            raise refusals.UnknownCategory(category=category)
+        if urgency not in URGENCIES:
+            raise refusals.UnknownUrgency(urgency=urgency)
+        if severity is not None and severity not in SEVERITIES:
+            raise refusals.UnknownSeverity(severity=severity)
+        if source not in SOURCES:
+            raise refusals.UnknownSource(source=source)
+        must_have_text(summary, refusals.TextNeeded)
+        holder = holder_of_level(area, level)
+        accept_due_at = due_at(act.happened_at, books.accept_limit(category, act.day), books.calendar_for(act.day))
+        said = {"area": area, "category": category, "summary": summary, "urgency": urgency, "level": level, "source": source}
+        return cls.begin(cls.Reported, act, stream, **said, severity=severity, holder=holder, accept_due_at=accept_due_at, **details)
+
+
+def _with(did: dict[str, list[str]], step: str, by: str) -> dict[str, list[str]]:
+    """What people did, with one more; each person once."""
+    return did if by in did[step] else {**did, step: [*did[step], by]}
+
+
+FACTS = {fact.TOPIC: fact for fact in vars(Case).values() if isinstance(fact, type) and issubclass(fact, CaseFact)}

@@ -1,8 +1,11 @@
-"""Daily patrols 日巡查: a worker passes through a grid and looks for problems in public space. Read by the upload path and patrol coverage."""
+"""Daily patrols 日巡查: a worker passes through a grid and looks for problems in public space. Read by uploads and patrol coverage."""
 
 from typing import Any
+from uuid import UUID
 
-from domain.aggregate import Aggregate, Fact, FirstFact, Said
+from domain.aggregate import Act, Aggregate, Fact, FirstFact, Said
+from domain.areas import must_be_an_area
+from domain.refusals import NotYourPatrol, PatrolFinished, TextNeeded
 
 
 class Patrol(Aggregate):
@@ -16,6 +19,9 @@ class Patrol(Aggregate):
         TOPIC = "patrol.started"
         area: Said[str]
         place: Said[dict[str, Any] | None] = None
+
+        def apply(self, patrol: "Patrol") -> None:
+            patrol.area, patrol.walked_by, patrol.is_finished = self.area, self.by, False
 
     class CheckpointPassed(Fact):
         """经过点位: a stop of the patrol; never a continuous track."""
@@ -31,3 +37,34 @@ class Patrol(Aggregate):
         TOPIC = "patrol.finished"
         area: Said[str]
         note: Said[str | None] = None
+
+        def apply(self, patrol: "Patrol") -> None:
+            patrol.is_finished = True
+
+    area: str
+    walked_by: str
+    is_finished: bool
+
+    @classmethod
+    def start(cls, act: Act, books: Any, stream: UUID, *, area: str, place: dict[str, Any] | None = None) -> "Patrol":
+        """巡查开始: begins to walk a grid."""
+        must_be_an_area(area)
+        return cls.begin(cls.Started, act, stream, area=area, place=place)
+
+    def pass_checkpoint(self, act: Act, books: Any, *, checkpoint: str, place: dict[str, Any] | None = None) -> None:
+        """经过点位: stops at a checkpoint. A round may come by twice: both stops are facts, and coverage counts the checkpoint once."""
+        self._must_be_walked_by(act)
+        if not checkpoint.strip():
+            raise TextNeeded("A checkpoint has a name or a number.")
+        self.record(self.CheckpointPassed, act, area=self.area, checkpoint=checkpoint, place=place)
+
+    def finish(self, act: Act, books: Any, *, note: str | None = None) -> None:
+        """巡查结束: says that the grid was walked."""
+        self._must_be_walked_by(act)
+        self.record(self.Finished, act, area=self.area, note=note)
+
+    def _must_be_walked_by(self, act: Act) -> None:
+        if act.by != self.walked_by:
+            raise NotYourPatrol
+        if self.is_finished:
+            raise PatrolFinished
