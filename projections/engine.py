@@ -26,10 +26,10 @@ from domain.clock import Clock, parse_utc, system_clock, utc_text
 from projections import READ_MODELS
 from projections.model import ReadModel, fold_into, fold_lines, read_model, touched
 from projections.recorded import Recorded, read_line
-from projections.rows import digest, table_rows
+from projections.rows import digest, digest_of_rows, table_rows
 from projections.tables import PROGRESS
 
-__all__ = ["Follower", "ReadModel", "Reader", "Standing", "digest", "fold_lines"]
+__all__ = ["Follower", "ReadModel", "Reader", "Standing", "digest", "digest_of_rows", "fold_lines"]
 
 log = logging.getLogger(__name__)
 

@@ -45,7 +45,7 @@ def read_model(model: Any) -> ReadModel:
 
 def key_columns(table: sa.Table) -> tuple[str, ...]:
     """Names of the primary key's columns after the ledger."""
-    return tuple(column.name for column in table.primary_key.columns)[1:]
+    return tuple(str(column.name) for column in table.primary_key.columns)[1:]
 
 
 def touched(model: ReadModel, events: Iterable[Recorded]) -> set[Key]:
@@ -84,6 +84,6 @@ def fold_lines(model: str | ModuleType | ReadModel, lines: Iterable[bytes]) -> l
         ledger = ledger or event.ledger
         if event.topic in one.TOPICS:
             fold_into(one, rows, (event,))
-    names = [column.name for column in one.TABLE.columns]
+    names = [str(column.name) for column in one.TABLE.columns]
     whole = ({"ledger": ledger, **row} for _, row in sorted(rows.items(), key=lambda item: item[0]) if row is not None)
     return [{name: row[name] for name in names} for row in whole]

@@ -23,7 +23,8 @@ TABLE = read_model_table(
     given("status", text(24)),
     maybe("paused", text(24)),  # the status to go back to, while the case is suspended or merged
     given("holder", WORD),
-    maybe("called", JSON_TEXT),  # units that the last whistle called, as a JSON list; null where there was none
+    maybe("registrar", WORD),  # the unit that registered and stays answerable to the end
+    maybe("called", JSON_TEXT),  # units that the whistle called, as a JSON list; null where none is
     maybe("mustered", JSON_TEXT),  # those of them that came
     given("category", WORD),
     given("urgency", WORD),
@@ -91,6 +92,7 @@ _open_index("cases_open_due_wide", C.late_from, C.case_id)
 _open_index("cases_open_reported", C.ledger, C.reported_at, C.case_id)
 _open_index("cases_open_area", C.area, C.late_from, C.case_id)
 _open_index("cases_open_holder", C.holder, C.late_from, C.case_id)
+_open_index("cases_open_registrar", C.registrar, C.late_from, C.case_id)
 _open_index("cases_called", C.ledger, where=C.called.is_not(None))
 sa.Index("cases_id", C.case_id)
 sa.Index("cases_area", C.area, C.reported_at, C.case_id)
@@ -100,7 +102,7 @@ Fields = dict[str, Any]
 # ---- the fold
 
 WAITS_FOR_ACCEPTANCE = frozenset({"reported", "verified"})
-NOT_YET = dict.fromkeys(column.name for column in C if column.nullable)
+NOT_YET = {str(column.name): None for column in C if column.nullable}
 
 
 def keys(event: Recorded) -> Iterable[tuple[Any, ...]]:
@@ -188,17 +190,24 @@ def _accepted(row: Row, fields: Fields) -> None:
 
 
 def _registered(row: Row, fields: Fields) -> None:
-    row["registered_at"], row["registered_by"] = fields["happened_at"], fields["by"]
+    row["registered_at"], row["registered_by"], row["registrar"] = fields["happened_at"], fields["by"], fields["registrar"]
     row["time_limit"], row["calendar"] = canonical(fields["limit"]), fields["calendar"]
     row["due_at"], row["dispatch_due_at"] = fields["due_at"], fields["dispatch_due_at"]
     row["complexity"] = fields.get("complexity")
 
 
+def _sent(row: Row, fields: Fields) -> None:
+    """Whoever was called for the holder before is not called any more."""
+    row["called"] = row["mustered"] = row["muster_due_at"] = None
+
+
 def _returned(row: Row, fields: Fields) -> None:
+    _sent(row, fields)
     row["returns"] += 1
 
 
 def _escalated(row: Row, fields: Fields) -> None:
+    _sent(row, fields)
     row["level"] = fields["level"]
 
 
@@ -236,6 +245,7 @@ def _checked(row: Row, fields: Fields) -> None:
 
 
 def _reworked(row: Row, fields: Fields) -> None:
+    _sent(row, fields)
     row["handled_at"] = None
     row["reworks"] += 1
 
@@ -249,7 +259,8 @@ def _closed(row: Row, fields: Fields) -> None:
 
 
 def _reopened(row: Row, fields: Fields) -> None:
-    row["due_at"] = fields["due_at"]
+    _sent(row, fields)
+    row["due_at"], row["extensions"] = fields["due_at"], 0
     row.update(closed_at=None, handled_at=None, handler=None, checked_at=None, checker=None, check_passed=None)
 
 
@@ -275,12 +286,12 @@ CHANGES: dict[str, Callable[[Row, Fields], None]] = {
     "case.accepted": _accepted,
     "case.registered": _registered,
     "case.rejected": _nothing_more,
-    "case.dispatched": _nothing_more,
+    "case.dispatched": _sent,
     "case.acknowledged": _nothing_more,
-    "case.transferred": _nothing_more,
+    "case.transferred": _sent,
     "case.returned": _returned,
     "case.escalated": _escalated,
-    "case.referred": _nothing_more,
+    "case.referred": _sent,
     "case.whistled": _whistled,
     "case.mustered": _mustered,
     "case.handled": _handled,
@@ -306,8 +317,8 @@ SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), 
 
 
 def seen(sight: Sight) -> sa.ColumnElement[bool]:
-    """A case is seen where it lies, by the unit that holds it, and by units that were called to it."""
-    return sight.where(C.area, (C.holder,), (C.called,))
+    """A case is seen where it lies, by the unit that holds it, the unit that registered it, and the units called to it."""
+    return sight.where(C.area, (C.holder, C.registrar), (C.called,))
 
 
 def list_cases(

@@ -59,15 +59,8 @@ def _registered(assigned: dict[str, Any], event: Recorded) -> Row:
 
 
 def _assigned(assigned: dict[str, Any], event: Recorded) -> Row:
-    assigned[event["assignment"]] = {name: event.get(name) for name in ("unit", "from_day", "to_day")} | {"role": _role(event)}
+    assigned[event["assignment"]] = {name: event.get(name) for name in ("unit", "from_day", "to_day")} | {"role": event["as_role"]}
     return {}
-
-
-def _role(event: Recorded) -> str:
-    """The role that was given: ``role`` among the derived fields is the one that the actor acted in, so the said one is read."""
-    entry = event.state.get("entry")
-    said = entry["data"] if entry is not None else event.state["data"]
-    return str(said["role"])
 
 
 def _assignment_ended(assigned: dict[str, Any], event: Recorded) -> Row:

@@ -25,7 +25,7 @@ class TableRows:
     def __init__(self, table: sa.Table, dialect: str) -> None:
         self.table = table
         self.keys = key_columns(table)
-        self.others = tuple(column.name for column in table.columns if column.name not in self.keys and column.name != "ledger")
+        self.others = tuple(str(column.name) for column in table.columns if column.name not in self.keys and column.name != "ledger")
         self.columns = (*self.keys, *self.others)
         self.postgres = dialect == "postgresql"
         kinds = {column.name: column.type.compile(postgresql.dialect()).split(" COLLATE")[0] for column in table.columns}
@@ -116,7 +116,7 @@ def digest(conn: sa.Connection, model: str | ReadModel | Any, ledger: str, table
     return whole.hexdigest()
 
 
-def digest_of(rows: Iterable[dict[str, Any]]) -> str:
+def digest_of_rows(rows: Iterable[dict[str, Any]]) -> str:
     """The digest of rows that fold_lines gave: equal to that of the table that they would stand in."""
     whole = hashlib.sha256()
     for row in rows:

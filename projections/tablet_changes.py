@@ -194,6 +194,15 @@ def spread(before: Row | None, after: Row | None, event: Recorded) -> Iterator[t
 
 # ---- the query
 
+AS_TEXT = ("place", "photos", "called", "mustered", "time_limit", "quantities", "centre", "successors", "changes", "assigned", "facts")
+"""Members that stand in a payload as JSON text, because the rows of other read models hold them so."""
+
+
+def _told(payload: dict[str, Any]) -> dict[str, Any]:
+    opened = {name: orjson.loads(payload[name]) for name in AS_TEXT if isinstance(payload.get(name), str)}
+    return {**payload, **opened}
+
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -238,5 +247,5 @@ def _items(rows: Sequence[Any]) -> Iterator[Row]:
     """One item for each (kind, id): its last row, and a row that is present wins over one of the same position that has gone."""
     last = {(row.kind, row.item): row for row in rows}
     for row in sorted(last.values(), key=lambda row: (row.position, row.kind, row.item)):
-        data = None if row.gone else orjson.loads(row.payload)
+        data = None if row.gone else _told(orjson.loads(row.payload))
         yield {"kind": row.kind, "id": row.item, "position": row.position, "gone": row.gone, "data": data}
