@@ -1,0 +1,48 @@
+"""What tablets exchange with the service: batches up, changes down. Read by tablets; docs/sync-protocol.md is the contract."""
+
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from service.problems import Problem
+from service.routes.nouns import gridtrail
+from service.routes.parsing import read_position
+from service.routes.tablet_noun import TABLET, TABLET_READS, TabletNoun, open_stream, tablet
+from service.schemas.sync import ChangesPage, ChangesQuery, Receipt, Standing
+from service.sync.batch import MEDIA_TYPE, decode_batch, read_body
+
+blueprint = TabletNoun("sync", __name__, url_prefix="/v1/sync", description="The exchange with tablets.")
+
+BATCH = {
+    "requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},
+    "description": "Newline-delimited JSON: the tablet's next entries, then the seal. gzip is allowed. See docs/sync-protocol.md.",
+}
+
+
+@blueprint.tablet_operation("POST", "/batches", policy=TABLET, answers=(200, Receipt), errors=(408, 409, 411, 413, 415, 422), doc=BATCH)
+def upload_batch() -> Any:
+    """Upload a batch of entries: each becomes an event or a kept refusal, all at once, and the receipt says which."""
+    pieces, state = gridtrail(), tablet()
+    body = read_body(request.headers, open_stream(pieces.config.batch_max_bytes), pieces.config)
+    batch = decode_batch(body, state.origin, state.public_key, pieces.config)
+    receipt = pieces.uploads.take(state.ledger, state.tablet, batch)
+    return Response(orjson.dumps(receipt), content_type="application/json")
+
+
+@blueprint.tablet_operation("GET", "/standing", policy=TABLET, answers=(200, Standing))
+def show_standing() -> Any:
+    """What the service holds of this tablet: size, root and frontier of its tree, and whether it may go on."""
+    return gridtrail().uploads.standing(tablet())
+
+
+@blueprint.tablet_operation("GET", "/changes", policy=TABLET_READS, answers=(200, ChangesPage), query=ChangesQuery)
+def download_changes(query: dict[str, Any]) -> Any:
+    """What changed for this tablet since a cursor: its cases, visits, areas, books, refused entries."""
+    pieces, state = gridtrail(), tablet()
+    if "min_position" in query:
+        ledger, position = read_position(query["min_position"])
+        if not pieces.follower.wait_for(ledger, "tablet_changes", position, pieces.config.wait_for_position_s):
+            raise Problem("read_model_behind", f"Position {position} of {ledger} is not to be downloaded yet.", ledger=ledger)
+    page = pieces.changes.since(state, query.get("since"), query["limit"])
+    return Response(orjson.dumps(page), content_type="application/json")

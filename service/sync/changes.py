@@ -1,0 +1,153 @@
+"""What a tablet must hold, as changes since a cursor. Read by the download route.
+
+A cursor names a position of every ledger that the tablet hears of, the incarnation of each, and the scope that it was made for. Where
+the scope or an incarnation is another now, the answer begins at 0 with ``reset``, and the tablet drops what it holds.
+"""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from domain.areas import area_of, ledger_of, parent_of
+from domain.clock import local_day, utc_text
+from projections import people, tablet_changes
+from projections.tables import PROGRESS
+from service.database import reading
+from service.ledger.store import Head
+from service.problems import Problem
+from service.sync.upload import standing_facts
+
+MOST_CURSOR = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom a tablet listens as, in which ledgers. The fingerprint changes with the assignments."""
+
+    audiences: tuple[str, ...]
+    ledgers: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Short, stable text for the audiences."""
+        return hashlib.sha256("\n".join(self.audiences).encode()).hexdigest()[:16]
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a tablet is in one ledger."""
+
+    position: int
+    incarnation: str
+
+
+def ledgers_above(area: str) -> list[str]:
+    """The ledgers that tell of an area: its own, and those of the areas that it lies in."""
+    found, code = [], area
+    while code:
+        found.append(ledger_of(code))
+        code = parent_of(code) or ""
+    return list(dict.fromkeys(found))
+
+
+class Changes:
+    """The use case of downloading."""
+
+    def __init__(self, gridtrail: Any) -> None:
+        self.gridtrail = gridtrail
+        self.config = gridtrail.config
+
+    def since(self, state: Any, cursor: str | None, limit: int) -> dict[str, Any]:
+        """About limit changes after a cursor, the next cursor, and whether there are more. state is the tablet's row."""
+        with reading(self.gridtrail.database) as conn:
+            scope = self._scope(conn, state)
+            heads = {head.ledger: head for head in self._heads(conn, scope.ledgers)}
+            reach = self._reach(conn, list(heads))
+            places = self._places(cursor, scope, heads, reach)
+            reset = places is None
+            places = places or {}
+            items: list[dict[str, Any]] = []
+            more = False
+            for ledger in sorted(heads):
+                place = places.setdefault(ledger, Place(0, heads[ledger].incarnation))
+                if len(items) >= limit:
+                    more = more or place.position < reach[ledger]
+                    continue
+                page = tablet_changes.changes(conn, ledger, scope.audiences, place.position, reach[ledger], limit - len(items))
+                items += [{"ledger": ledger, **item} for item in page.items]
+                place.position = page.following
+                more = more or not page.complete
+            own = self.gridtrail.ledgers.head(conn, state.ledger)
+        return {
+            "reset": reset,
+            "items": items,
+            "next": _written(scope, places),
+            "more": more,
+            "ledgers": {name: {"position": places[name].position, "incarnation": heads[name].incarnation} for name in sorted(heads)},
+            "upload": {"status": state.status, **standing_facts(own, state)},
+            "received_at": utc_text(self.gridtrail.clock()),
+        }
+
+    def _scope(self, conn: sa.Connection, state: Any) -> Scope:
+        person = str(state.person)
+        today = local_day(utc_text(self.gridtrail.clock()), self.config.zone)
+        units = [each["unit"] for each in people.assignments_of(conn, person, today) if each["role"] in ("worker", "officer")]
+        home = people.get_person(conn, person)
+        places = [*units, state.area, *([home["unit"]] if home else [])]
+        ledgers = {ledger for unit in places for ledger in ledgers_above(area_of(unit))}
+        audiences = {*units, tablet_changes.person_audience(person), *([tablet_changes.EVERYONE] if units else [])}
+        return Scope(tuple(sorted(audiences)), tuple(sorted(ledgers)))
+
+    def _heads(self, conn: sa.Connection, ledgers: tuple[str, ...]) -> list[Head]:
+        heads = [self.gridtrail.ledgers.head(conn, ledger) for ledger in ledgers]
+        return [head for head in heads if head is not None]
+
+    def _reach(self, conn: sa.Connection, ledgers: list[str]) -> dict[str, int]:
+        """How far the read model is in each ledger: a page never goes beyond it, or later changes would be skipped."""
+        query = sa.select(PROGRESS.c.ledger, PROGRESS.c.position).where(
+            PROGRESS.c.read_model == tablet_changes.NAME, PROGRESS.c.ledger.in_(ledgers)
+        )
+        return dict.fromkeys(ledgers, 0) | {ledger: position for ledger, position in conn.execute(query)}
+
+    def _places(self, cursor: str | None, scope: Scope, heads: dict[str, Head], reach: dict[str, int]) -> dict[str, Place] | None:
+        """Where the tablet is, or None where it must begin again."""
+        if cursor is None:
+            return None
+        fingerprint, places = _read(cursor)
+        if fingerprint != scope.fingerprint:
+            return None
+        for ledger, place in places.items():
+            head = heads.get(ledger)
+            if head is None or head.incarnation != place.incarnation or place.position > head.size:
+                return None
+            # A read model that is being rebuilt may stand behind the cursor for a while; there is nothing to tell until it is back.
+            reach[ledger] = max(reach[ledger], place.position)
+        return places
+
+
+def _written(scope: Scope, places: dict[str, Place]) -> str:
+    told = {"s": scope.fingerprint, "l": {name: [place.position, place.incarnation] for name, place in sorted(places.items())}}
+    return base64.urlsafe_b64encode(orjson.dumps(told)).decode().rstrip("=")
+
+
+def _read(cursor: str) -> tuple[str, dict[str, Place]]:
+    """Scope and places of a cursor. Problem bad_cursor for anything that this service did not write."""
+    try:
+        if len(cursor) > MOST_CURSOR:
+            raise ValueError("too long")
+        told = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        places = {}
+        for name, (position, incarnation) in told["l"].items():
+            if type(position) is not int or not 0 <= position < 2**53 or type(incarnation) is not str:
+                raise ValueError("not a place")
+            places[name] = Place(position, incarnation)
+        if type(told["s"]) is not str:
+            raise ValueError("not a scope")
+        return told["s"], places
+    except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as wrong:
+        raise Problem("bad_cursor", "Send a cursor as it was given.") from wrong

@@ -1,0 +1,185 @@
+"""Turns uploaded entries, one after another, into the events that they are. Read by uploads and by the re-application of refused ones.
+
+Everything is loaded before the first entry is decided; an entry may act on what an earlier one of the same batch made. An entry is decided
+as an act of the tablet's person, in the role and the units that this person had on the day it happened.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+import structlog
+
+from domain.aggregate import Act, Aggregate
+from domain.books import Books
+from domain.case import Case
+from domain.clock import utc_text
+from domain.entries import KINDS, Kind, decide
+from domain.errors import Refusal
+from domain.patrol import Patrol
+from domain.visit import Visit
+from projections import areas
+from service.identity import Identity
+from service.inspection import Inspection
+from service.ledger.mapper import aggregate_of
+from service.scope import Actor, Grant, NotYourRole, OutOfScope, authorise
+from service.sync.refusals import EntryNotYourRole, EntryOutOfScope, NoSuchReference, Undecided, UnknownArea
+
+log = structlog.get_logger(__name__)
+
+REFERENCES: dict[str, type[Aggregate]] = {"patrol": Patrol, "visit": Visit, "into": Case}
+"""Members of data that name another stream, and what it must be."""
+
+BROKEN = object()
+"""Stands for an aggregate that an unforeseen fault may have left half changed."""
+
+
+class Deciding:
+    """The decisions on one person's entries, on one consistent view of the ledgers."""
+
+    def __init__(self, inspection: Inspection, conn: sa.Connection, person: str, tablet: str) -> None:
+        self.inspection = inspection
+        self.conn = conn
+        self.person = person
+        self.tablet = tablet
+        self.zone = inspection.config.zone
+        self._known: dict[tuple[str, str], Any] = {}
+        self._actors: dict[str, Actor] = {}
+        self._grants: dict[tuple[str, str, str], Grant | Refusal] = {}
+        self._areas: dict[str, list[tuple[str, str | None]]] = {}
+        self._books: dict[str, Books] = {}
+
+    def load(self, entries: Iterable[dict[str, Any]], *, also_new: bool = False) -> None:
+        """Loads what the entries act on and refer to, one statement per ledger.
+
+        A new id is not looked for unless also_new is set: the store's unique key finds one that is taken, and the batch is decided again.
+        """
+        entries = list(entries)
+        self._load_areas({entry["area"] for entry in entries})
+        wanted: dict[str, dict[str, UUID]] = {}
+        begun: set[str] = set()
+        for entry in entries:
+            ledger, names = entry["area"][:9], []
+            if KINDS[entry["kind"]].starts:
+                begun.add(entry["id"])
+                names = [entry["id"]] if also_new else []
+            elif entry["id"] not in begun:
+                names = [entry["id"]]
+            data = entry["data"]
+            names += [data[name] for name in REFERENCES if name in data and data[name] not in begun]
+            for name in names:
+                if (ledger, name) not in self._known:
+                    wanted.setdefault(ledger, {})[name] = UUID(name)
+        for ledger, ids in wanted.items():
+            found = self.inspection.ledgers.streams(self.conn, ledger, list(ids.values()))
+            for name, stream in ids.items():
+                self._known[ledger, name] = aggregate_of(found.get(stream, []))
+
+    def _load_areas(self, codes: set[str]) -> None:
+        columns = areas.C.code, areas.C.effective_from, areas.C.effective_to
+        for code, first, last in self.conn.execute(sa.select(*columns).where(areas.C.code.in_(codes))):
+            self._areas.setdefault(code, []).append((first, last))
+
+    def day_of(self, moment: datetime) -> str:
+        """The city's date at a moment."""
+        return moment.astimezone(self.zone).date().isoformat()
+
+    def admit(self, entry: dict[str, Any], raw: bytes, moment: datetime) -> Act:
+        """The act that the entry is, if its person may act there on that day. Refusal otherwise."""
+        day = self.day_of(moment)
+        grant = self._grant(entry["kind"], entry["area"], day, entry["id"])
+        if not self._in_force(entry["area"], day):
+            raise UnknownArea
+        units = tuple(each.unit for each in self._actor(day).grants if each.role == grant.role)
+        return Act(self.person, grant.role, utc_text(moment), day, units, self.tablet, raw)
+
+    def decide(self, entry: dict[str, Any], act: Act) -> Any:
+        """The aggregate with the one event pending that the admitted entry becomes. Refusal where a rule says no."""
+        key = (entry["area"][:9], entry["id"])
+        try:
+            made = self._act(KINDS[entry["kind"]], act, entry, self._known.get(key))
+        except Refusal:
+            raise
+        except Exception as fault:
+            # One entry that nobody foresaw must not block its tablet: it is kept, the log has the fault, and a fixed release re-applies it.
+            log.exception("entry_undecided", tablet=self.tablet, seq=entry["seq"], kind=entry["kind"])
+            self._known[key] = BROKEN
+            raise Undecided from fault
+        self._known[key] = made
+        return made
+
+    def role_on(self, day: str) -> str:
+        """Some role of the person on a day, for facts that need no right."""
+        grants = self._actor(day).grants
+        return grants[0].role if grants else "worker"
+
+    # ---- one entry
+
+    def _act(self, kind: Kind, act: Act, entry: dict[str, Any], aggregate: Any) -> Any:
+        if aggregate is BROKEN:
+            raise Undecided
+        data, area, ledger = entry["data"], entry["area"], entry["area"][:9]
+        self._references_must_be_within_reach(data, ledger, act.day)
+        if aggregate is not None and not kind.starts and getattr(aggregate, "area", area) != area:
+            # A case is acted on where it lies, or a right in one area would reach into another. Elsewhere it is not told from none.
+            aggregate = None
+        return decide(kind, act, self._books_of(ledger), stream=UUID(entry["id"]), area=area, said=data, aggregate=aggregate)
+
+    def _references_must_be_within_reach(self, data: dict[str, Any], ledger: str, day: str) -> None:
+        for name, kind in REFERENCES.items():
+            if name not in data:
+                continue
+            aggregate = self._known.get((ledger, data[name]))
+            if not isinstance(aggregate, kind) or not self._reaches(aggregate, day):
+                raise NoSuchReference(pointer=f"/data/{name}")
+
+    def _reaches(self, aggregate: Any, day: str) -> bool:
+        units = units_of(aggregate)
+        return any(grant.reaches(aggregate.area, units) for grant in self._actor(day).grants)
+
+    # ---- who, where, by which rules
+
+    def _actor(self, day: str) -> Actor:
+        actor = self._actors.get(day)
+        if actor is None:
+            actor = self._actors[day] = Actor(self.person, Identity.grants_of(self.conn, self.person, day), self.tablet)
+        return actor
+
+    def _grant(self, topic: str, area: str, day: str, stream: str) -> Grant:
+        """The grant that the act is done under: by area (the same for many entries), or as a unit that holds or was called to the case."""
+        key = (topic, area, day)
+        found = self._grants.get(key)
+        if found is None:
+            found = self._grants[key] = self._authorised(topic, area, day, ())
+        if isinstance(found, Grant):
+            return found
+        aggregate = self._known.get((area[:9], stream))
+        units = units_of(aggregate) if isinstance(aggregate, KINDS[topic].aggregate) and aggregate.area == area else ()
+        as_unit = self._authorised(topic, area, day, units) if units else found
+        if isinstance(as_unit, Refusal):
+            raise type(as_unit)
+        return as_unit
+
+    def _authorised(self, topic: str, area: str, day: str, units: tuple[str, ...]) -> Grant | Refusal:
+        try:
+            return authorise(self._actor(day), topic, area=area, units=units)
+        except OutOfScope:
+            return EntryOutOfScope()
+        except NotYourRole:
+            return EntryNotYourRole()
+
+    def _in_force(self, area: str, day: str) -> bool:
+        return any(first <= day and (last is None or day <= last) for first, last in self._areas.get(area, ()))
+
+    def _books_of(self, ledger: str) -> Books:
+        books = self._books.get(ledger)
+        if books is None:
+            books = self._books[ledger] = self.inspection.books(self.conn, ledger)
+        return books
+
+
+def units_of(aggregate: Any) -> tuple[str, ...]:
+    """The units that hold a case or were called to it; none for what has no holder."""
+    return aggregate.concerned_units() if isinstance(aggregate, Case) else ()

@@ -1,0 +1,87 @@
+"""Whether a batch goes on with the history that we hold of a tablet. Pure comparison of trees; read by the upload path.
+
+Four answers: it goes on (some entries may be known already), it leaves a gap, its body was damaged on the way, or the tablet tells
+another history than before (a fork). A fork is only said on the tablet's own signature.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from projections.recorded import entry_of, read_line
+from service.ledger.note import unbase64
+from service.ledger.tree import Frontier, leaf_hash, leaf_hashes
+from service.sync.batch import Batch, Line
+
+
+class Gap(Exception):
+    """Entries between ours and the batch's are missing."""
+
+
+class Damaged(Exception):
+    """The entries are not those that the seal was made for; the tablet's history agrees with ours."""
+
+
+class Fork(Exception):
+    """The tablet signed a history that contradicts the one recorded. ``lines`` are the entries that contradict it."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self.lines = lines
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """A batch that goes on: fresh entries, and the frontier after them. known is how many entries at its beginning we had."""
+
+    known: int
+    fresh: list[Line]
+    frontier: Frontier
+
+
+def leaf_of(line: bytes) -> bytes:
+    """The exact bytes of the entry that a recorded line came from."""
+    entry = entry_of(line)
+    return entry if entry is not None else unbase64(read_line(line).state["raw"])
+
+
+def compare(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequence[bytes]]) -> Continued:
+    """How the batch stands to our frontier. recorded(first, last) gives the bytes of entries that we hold.
+
+    The usual batch begins where we are and costs one hash an entry. Only a contradiction re-hashes the tablet's history.
+    """
+    seal, lines = batch.seal, batch.lines
+    if seal.base_size > ours.size:
+        raise Gap
+    known = min(ours.size - seal.base_size, len(lines))
+    held = recorded(seal.base_size, seal.base_size + known - 1) if known else []
+    same = all(line.raw == raw for line, raw in zip(lines, held, strict=False)) and len(held) == known
+    if same and seal.checkpoint.size >= ours.size:
+        frontier = ours.copy()
+        frontier.extend(leaf_hashes([line.raw for line in lines[known:]]))
+        if frontier.root() == seal.checkpoint.root:
+            return Continued(known, lines[known:], frontier)
+    _judge(ours, batch, recorded, same, [line for line, raw in zip(lines, held, strict=False) if line.raw != raw] + lines[known:])
+    return Continued(known, [], ours)
+
+
+def _judge(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequence[bytes]], same: bool, other: list[Line]) -> None:
+    """Tells a damaged body from a fork. Returns where the batch is only old: all of it is known, and its seal is right."""
+    size = batch.seal.base_size
+    base = ours.copy() if size == ours.size else Frontier()
+    if size < ours.size:
+        base.extend(leaf_hash(raw) for raw in (recorded(0, size - 1) if size else []))
+    if base.root() != batch.seal.base_root:
+        raise Fork(other)
+    base.extend(leaf_hashes([line.raw for line in batch.lines]))
+    if base.root() != batch.seal.checkpoint.root:
+        raise Damaged
+    if not same:
+        raise Fork(other)
+
+
+def facts_of(line: bytes) -> dict[str, Any]:
+    """What a recorded refusal says beside the entry."""
+    state: dict[str, Any] = orjson.loads(line)["state"]
+    return state
