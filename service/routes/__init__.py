@@ -25,7 +25,6 @@ BLUEPRINTS = (
 
 EXCEPTIONS.update(
     {
-        inspection.NotFound: "not_found",
         inspection.StaleVersion: "version_changed",
         inspection.Contended: "database_busy",
     }

@@ -12,7 +12,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from domain.clock import parse_utc
 from service.problems import Problem
 from service.routes.nouns import PUBLIC, Noun, gridtrail
 from service.wiring import Gridtrail
@@ -44,12 +43,10 @@ class LedgerGauges:
         behind = GaugeMetricFamily("gridtrail_read_model_behind_positions", "Events not yet folded.", labels=["ledger", "read_model"])
         lag = GaugeMetricFamily("gridtrail_read_model_behind_seconds", "Age of the oldest event not yet folded.", labels=["ledger", "read_model"])
         parked = GaugeMetricFamily("gridtrail_read_model_parked", "1 where an event could not be folded.", labels=["ledger", "read_model"])
-        now = self.pieces.clock()
         for each in self.pieces.follower.status():
             labels = [each.ledger, each.read_model]
             behind.add_metric(labels, each.behind)
-            waiting = (now - parse_utc(each.waiting_since)).total_seconds() if each.waiting_since else 0.0
-            lag.add_metric(labels, max(0.0, waiting))
+            lag.add_metric(labels, each.seconds_behind)
             parked.add_metric(labels, 1.0 if each.parked_position is not None else 0.0)
         return (behind, lag, parked)
 

@@ -1,0 +1,152 @@
+"""Actor times endpoint times object, generated from the routes: nobody gets through, and no canary leaves its subtree."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from service.problems import Problem
+from tests.web.city import CANARY, CAST, CITY, COMMUNITY_A, FIRE, GRID_A1, GRID_A2, GRID_B1, SUBDISTRICT_A, SUBDISTRICT_B, City, build
+
+ACTORS = [*CAST, "stranger", "expired", "revoked"]
+SEES = {
+    "li": {GRID_A1},
+    "wang": {GRID_A2},
+    "zhao": {GRID_A1, GRID_A2},
+    "chen": {GRID_A1, GRID_A2},
+    "qian": {GRID_B1},
+    "sun": {GRID_A1, GRID_A2, GRID_B1},
+}
+WITHOUT_TOKEN = {"stranger", "expired", "revoked"}
+ABSENT = "00000000-0000-4000-8000-000000000000"
+CANARIES = {where: CANARY.format(where) for where in (GRID_A1, GRID_A2, GRID_B1)}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    """The city on each store, with tokens that ended as well."""
+    tmp = tmp_path_factory.mktemp("matrix")
+    url = f"sqlite:///{tmp}/gridtrail.db" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    city = build(url, tmp)
+    identity = city.gridtrail.identity
+    ended = identity.make_token(identity.visitor(city.tokens["sun"]).actor.person, "revoked")
+    identity.revoke_token(ended.person, ended.id)
+    city.tokens["revoked"] = ended.token
+    city.tokens["expired"] = identity.make_token(ended.person, "expired", days=-1).token
+    yield city
+    city.gridtrail.database.dispose()
+
+
+def hand(city: City, name: str):
+    return city.client(None if name == "stranger" else name)
+
+
+def everything_readable(city: City) -> list[str]:
+    """Every GET of the document, with parameters filled in from what exists."""
+    period = "?from_day=2026-11-01&to_day=2026-11-30"
+    needs_period = {"/v1/workload", "/v1/coverage"}
+    found = []
+    for path, item in city.client().get("/openapi.json").json["paths"].items():
+        if "get" not in item or path.startswith(("/v1/sync", "/v1/photos")):
+            continue
+        cases = [*city.cases.values(), ABSENT] if "{case}" in path else [""]
+        ledgers = [SUBDISTRICT_A, SUBDISTRICT_B, CITY] if "{ledger}" in path else [""]
+        found += [path.format(case=case, ledger=ledger) + (period if path in needs_period else "") for case in cases for ledger in ledgers]
+    return found
+
+
+@pytest.mark.parametrize("name", ACTORS)
+def test_no_canary_ever_leaves_its_subtree(told: City, name: str):
+    may_see = SEES.get(name, set())
+    for path in everything_readable(told):
+        answer = hand(told, name).get(path)
+        assert answer.status_code < 500, (path, answer.data)
+        if name in WITHOUT_TOKEN and path.startswith("/v1/"):
+            assert answer.status_code == 401, path
+        for where, canary in CANARIES.items():
+            assert where in may_see or canary.encode() not in answer.data, f"{name} read {canary} at {path}"
+
+
+@pytest.mark.parametrize("name", sorted(SEES))
+def test_everybody_sees_what_the_own_subtree_holds(told: City, name: str):
+    text = hand(told, name).get("/v1/cases").text
+    assert {where for where, canary in CANARIES.items() if canary in text} == SEES[name]
+
+
+@pytest.mark.parametrize("name", ACTORS)
+def test_every_case_is_200_inside_and_404_outside(told: City, name: str):
+    for where, case in told.cases.items():
+        status = hand(told, name).get(f"/v1/cases/{case}").status_code
+        if name in WITHOUT_TOKEN:
+            assert status == 401
+        elif name in ("guan", "nobody"):
+            assert status == 403
+        else:
+            assert status == (200 if where in SEES.get(name, set()) else 404), (name, where)
+
+
+@pytest.mark.parametrize("name", ACTORS)
+def test_every_action_is_refused_to_all_but_those_whose_case_it_is(told: City, name: str):
+    """A body that fits is not needed: who may not act never gets as far as the body."""
+    paths = [path for path in told.client().get("/openapi.json").json["paths"] if path.startswith("/v1/cases/{case}/")]
+    assert len(paths) >= 26
+    for path in paths:
+        if path.endswith("/history"):
+            continue
+        for where, case in told.cases.items():
+            answer = hand(told, name).post(path.format(case=case), {"nothing": "that fits"}, If_Match='"999"')
+            expected = {401} if name in WITHOUT_TOKEN else {403} if name in ("guan", "sun", "nobody") else {403, 404, 409, 412, 422}
+            assert answer.status_code in expected, (name, path, where, answer.data)
+            assert CANARIES[where].encode() not in answer.data
+
+
+@pytest.mark.parametrize("name", [*SEES, "feng"])
+def test_acting_outside_the_own_subtree_looks_like_acting_on_nothing(told: City, name: str):
+    for where, case in told.cases.items():
+        if where in SEES.get(name, set()):
+            continue
+        hidden = hand(told, name).post(f"/v1/cases/{case}/acknowledge", {}, If_Match='"1"')
+        absent = hand(told, name).post(f"/v1/cases/{ABSENT}/acknowledge", {}, If_Match='"1"')
+        assert (hidden.status_code, hidden.data) == (absent.status_code, absent.data)
+        assert hidden.status_code in (403, 404)
+
+
+READERS_OF = {
+    "/v1/tablets": {"zhao", "chen", "qian", "feng", "sun", "guan"},
+    "/v1/people": {"zhao", "chen", "qian", "feng", "sun", "guan"},
+    "/v1/areas": {"li", "wang", "zhao", "chen", "qian", "feng", "sun", "guan"},
+    "/v1/cases": {"li", "wang", "zhao", "chen", "qian", "feng", "sun"},
+    "/v1/visits": {"li", "wang", "zhao", "chen", "qian", "feng", "sun"},
+    "/v1/refusals": {"li", "wang", "zhao", "chen", "qian", "feng", "sun"},
+    "/v1/ledgers": {"sun"},
+}
+
+
+@pytest.mark.parametrize("path", sorted(READERS_OF))
+def test_a_list_is_open_to_its_roles_and_403_to_others(told: City, path: str):
+    for name in ACTORS:
+        expected = 401 if name in WITHOUT_TOKEN else 200 if name in READERS_OF[path] else 403
+        assert hand(told, name).get(path).status_code == expected, name
+
+
+def test_areas_and_people_end_where_the_own_subtree_ends(told: City):
+    areas = {item["code"] for item in hand(told, "zhao").get("/v1/areas").json["items"]}
+    assert areas == {COMMUNITY_A, GRID_A1, GRID_A2}
+    units = {item["unit"] for item in hand(told, "chen").get("/v1/people").json["items"]}
+    assert units == {SUBDISTRICT_A, COMMUNITY_A, GRID_A1, GRID_A2, FIRE}
+
+
+def test_a_ledger_outside_an_auditors_subtree_looks_like_none(told: City):
+    from service.scope import Actor, Grant, OutOfScope, authorise
+
+    auditor = Actor("x", (Grant("auditor", SUBDISTRICT_A),))
+    assert authorise(auditor, "ledger.read", area=SUBDISTRICT_A)
+    with pytest.raises(OutOfScope):
+        authorise(auditor, "ledger.read", area=CITY)
+
+
+def test_a_token_that_ended_tells_nothing_of_why(told: City):
+    answers = {told.client(name).get("/v1/me").data for name in ("expired", "revoked")}
+    assert len(answers) == 1
+    with pytest.raises(Problem):
+        told.gridtrail.identity.visitor(str(UUID(int=0)))
