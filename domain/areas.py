@@ -14,7 +14,7 @@ from domain.refusals import AreaEnded, NotAnArea, NothingChanged, TextNeeded, Un
 LEVEL_OF_LENGTH = {4: "city", 6: "county", 9: "subdistrict", 12: "community", 15: "grid", 17: "micro_grid"}
 LENGTH_OF_LEVEL = {level: length for length, level in LEVEL_OF_LENGTH.items()}
 GRID_KINDS = ("general", "exclusive", "patrol", "party", "micro")
-DEPARTMENT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+DEPARTMENT = re.compile(r"[a-z0-9_]{1,64}")
 CHANGEABLE = ("name", "kind", "centre", "polygon", "reference")
 
 
@@ -131,7 +131,7 @@ def must_be_an_area(code: str) -> None:
 
 
 def unit_is_well_formed(unit: str) -> bool:
-    """Whether the text is an area code, or <area code>/<department> with the department in small letters, digits, _ . and -."""
+    """Whether the text is an area code, or <area code>/<department> with the department in small letters, digits and _."""
     area, slash, department = unit.partition("/")
     return is_area(area) and (not slash or DEPARTMENT.fullmatch(department) is not None)
 

@@ -109,7 +109,8 @@ EXACT: dict[tuple[str, str], type[Refusal]] = {
 }
 """Where too early or too late would not say what is wrong."""
 
-AT_ANY_PAUSE = frozenset({"resume", "split", "reopen"})
+AT_ANY_PAUSE = frozenset({"resume", "split"})
+"""Actions that end a pause: they say that there is none, rather than which other one there is."""
 
 
 class CaseRules:
