@@ -36,7 +36,7 @@ class History:
         self.versions: dict[str, int] = {}
 
     def tell(
-        self, topic: str, stream: str, said: dict[str, Any] | None = None, *, by: str = LI, minute: int | None = None, **derived: Any
+        self, topic: str, stream: str, said: dict[str, Any] | None = None, /, *, by: str = LI, minute: int | None = None, **derived: Any
     ) -> str:
         """Records one event; gives the stream's id. The minute is both when it happened and when it was recorded."""
         ident = id_of(stream)
@@ -104,3 +104,16 @@ class History:
             self.tell("refused.kept", f"refused {each}", **kept)
             self.tell("tablet.uploaded", "tablet", seal="s", first=each, size=each + 1, recorded=7, refused=1, waiting=0, skew_ms=12)
         return self
+
+
+class Told:
+    """The engine's reader over histories that were told: what a ledger store would give."""
+
+    def __init__(self, *histories: History) -> None:
+        self.histories = {history.ledger: history for history in histories}
+
+    def ledgers(self, conn: Any) -> dict[str, int]:
+        return {ledger: len(history.lines) for ledger, history in self.histories.items()}
+
+    def lines(self, conn: Any, ledger: str, start: int, limit: int) -> list[bytes]:
+        return self.histories[ledger].lines[start : start + limit]
