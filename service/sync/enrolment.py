@@ -6,7 +6,6 @@ serves as the nonce. An answer that was lost can be asked for again with the sam
 
 import base64
 import hashlib
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +27,7 @@ from service.ledger.note import BadNote, WeakKey, refuse_weak_key, unbase64
 from service.ledger.tree import Frontier
 from service.problems import CATALOGUE, Problem
 from service.scope import OFFICER, WORKER, Actor, authorise
+from service.sync.codes import canonical_code, new_code, proof_text
 from service.sync.tables import ACTIVE, REVOKED, SET_ASIDE, enrolment_codes, tablet_states
 
 CATALOGUE.update(
@@ -45,12 +45,8 @@ CATALOGUE.update(
     }
 )
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CODE_LENGTH, GROUP = 16, 4
 CODE_ATTEMPTS = 5
 ALGORITHM = "ed25519"
-PROOF = "gridtrail-enrol/1\n{code}\n{public_key}\n"
-MISREAD = str.maketrans("OIL", "011")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +59,6 @@ class Code:
     person: str
     area: str
     expires_at: str
-
-
-def canonical_code(typed: str) -> str:
-    """A code as it was given out, from whatever somebody typed: case, spaces, hyphens and the usual misreadings do not matter."""
-    plain = re.sub(r"[^0-9A-Z]", "", typed.upper()[:80]).translate(MISREAD)
-    return "-".join(plain[at : at + GROUP] for at in range(0, len(plain), GROUP))
-
-
-def proof_text(code: str, public_key: str) -> bytes:
-    """What a tablet signs to enrol. public_key is base64 of its 32 bytes."""
-    return PROOF.format(code=canonical_code(code), public_key=public_key).encode()
 
 
 class Enrolment:
@@ -97,8 +82,7 @@ class Enrolment:
             raise Problem("no_assignment", "Only a worker or an officer with an assignment in force can be given a tablet.")
         grant = authorise(actor, "tablet.enrol", area=where)
         now = self.clock()
-        plain = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-        code = canonical_code(plain)
+        code = new_code()
         made = Code(
             str(uuid4()), code, f"{self.config.base_url.rstrip('/')}/tablet/#enrol={code}", person, where,
             utc_text(now + timedelta(hours=self.config.enrolment_hours)),

@@ -1,0 +1,360 @@
+"""The reference client: what a tablet does, over docs/sync-protocol.md alone. Read by the seed, the simulator, the bench and the tests.
+
+It survives a crash at any point: every step is taken from what the outbox holds, and sending again is always right.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import urllib3
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from service.ledger.note import Checkpoint, Verifier, open_checkpoint, unbase64
+from service.ledger.tree import Frontier
+from service.sync.codes import proof_text
+from service.tablet_outbox import LostHistory, OtherHistory, Outbox, entry_bytes
+
+__all__ = ["Answer", "LostHistory", "OtherHistory", "Refused", "Synced", "Tablet", "Unreachable"]
+
+KEEP_S = 30 * 24 * 3600
+ATTEMPTS = 8
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
+AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses after which the same request is right: nothing was recorded, or it is found again."""
+DAMAGED = frozenset({"root_mismatch", "length_mismatch", "no_seal", "bad_gzip"})
+"""Codes that say that the body suffered on the way."""
+SMALLER = frozenset({"too_large", "too_many_entries", "too_slow"})
+
+
+class Unreachable(Exception):
+    """The service did not answer, or said to come again later, as often as was tried. Everything is still in the outbox."""
+
+
+class Refused(Exception):
+    """The service said no, and sending the same again would not help. code and facts are those of the problem document."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        self.status, self.facts = status, problem
+        self.code = problem.get("code", "")
+        super().__init__(f"{status} {self.code}: {problem.get('detail', '')}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; an empty object where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return {}
+
+
+class Transport(Protocol):
+    """How requests leave the tablet. OSError where no answer came."""
+
+    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer: ...
+
+
+class Http:
+    """Requests over urllib3, which is told not to try again by itself."""
+
+    def __init__(self, timeout_s: float = 60.0) -> None:
+        self.pool = urllib3.PoolManager(retries=False, timeout=timeout_s)
+
+    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        """One request."""
+        try:
+            answer = self.pool.request(method, url, headers=headers, body=body)
+        except urllib3.exceptions.HTTPError as lost:
+            raise OSError(str(lost)) from lost
+        return Answer(answer.status, answer.headers, answer.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What one synchronisation did: how many entries got which outcome, and what was sent beside."""
+
+    recorded: int = 0
+    duplicate: int = 0
+    refused: int = 0
+    photos: int = 0
+    batches: int = 0
+    rewound: int = 0
+
+
+def _nothing(step: str) -> None:
+    """Stands at the points where a test lets the tablet die."""
+
+
+class Tablet:
+    """One enrolled tablet on one outbox file."""
+
+    def __init__(
+        self,
+        store_path: str,
+        *,
+        transport: Transport | None = None,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        mono: Callable[[], float] = time.monotonic,
+        boot: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+        at: Callable[[str], None] = _nothing,
+        compress: bool = True,
+        attempts: int = ATTEMPTS,
+        batch_entries: int | None = None,
+    ) -> None:
+        self.outbox = Outbox(store_path)
+        self.transport = transport or Http()
+        self.wall, self.mono, self.sleep, self.chance, self.at = wall, mono, sleep, chance, at
+        self.boot = boot or uuid.uuid4().hex
+        self.compress = compress
+        self.attempts = attempts
+        self._batch_entries = batch_entries
+        self._key: Ed25519PrivateKey | None = None
+
+    # ---- enrolment
+
+    @classmethod
+    def enrol(cls, url: str, code: str, store_path: str, *, label: str | None = None, **options: Any) -> "Tablet":
+        """A tablet enrolled with a code. Calling it again after a crash goes on with the same key."""
+        tablet = cls(store_path, **options)
+        tablet._enrol(url.rstrip("/"), code, label)
+        return tablet
+
+    def _enrol(self, url: str, code: str, label: str | None) -> None:
+        if self.outbox.fact("token"):
+            return
+        if not self.outbox.fact("seed"):
+            # The key is on disk before the service hears of it, or a lost answer would lose the tablet.
+            self.outbox.remember(seed=base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode())
+        self.outbox.remember(url=url)
+        public = base64.b64encode(self.key.public_key().public_bytes_raw()).decode()
+        proof = base64.b64encode(self.key.sign(proof_text(code, public))).decode()
+        asked = {"code": code, "public_key": public, "proof": proof, "label": label}
+        body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
+        self.at("enrolling")
+        answer = self._ask("POST", "/v1/tablets/enrolments", body, {"Content-Type": "application/json"}, token=False)
+        self.at("enrolled")
+        names = ("tablet", "token", "origin", "ledger", "area", "person", "ledger_origin", "checkpoint_key", "limits")
+        told = answer.json()
+        with self.outbox.changing():
+            self.outbox.remember(**{name: told[name] for name in names})
+
+    @property
+    def key(self) -> Ed25519PrivateKey:
+        """The tablet's private key."""
+        if self._key is None:
+            self._key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(self.outbox.fact("seed")))
+        return self._key
+
+    @property
+    def id(self) -> str:
+        """The tablet's id."""
+        return str(self.outbox.fact("tablet"))
+
+    # ---- recording
+
+    def record(
+        self, kind: str, stream: str, area: str, data: dict[str, Any], occurred_at: datetime | str | None = None, *, v: int = 1
+    ) -> int:
+        """Makes the next entry and stores it durably. Gives its number. ValueError where it is no JSON or too long."""
+        moment = occurred_at or self.wall()
+        with self.outbox.changing():
+            seq = self.outbox.size
+            entry = {
+                "seq": seq,
+                "kind": kind,
+                "v": v,
+                "id": str(stream),
+                "area": area,
+                "occurred_at": moment if isinstance(moment, str) else moment.isoformat(timespec="milliseconds"),
+                "mono_ms": int(self.mono() * 1000),
+                "boot": self.boot,
+                "data": data,
+            }
+            raw = entry_bytes(entry)
+            if len(raw) > self._limit("entry_bytes"):
+                raise ValueError(f"The entry has {len(raw)} bytes; the service takes {self._limit('entry_bytes')}.")
+            self.at("recording")
+            self.outbox.append(raw)
+        self.at("recorded")
+        return seq
+
+    def add_photo(self, content: bytes) -> str:
+        """Keeps a photo until it is sent; gives the name to put into an entry."""
+        name = hashlib.sha256(content).hexdigest()
+        with self.outbox.changing():
+            self.outbox.db.execute("INSERT OR IGNORE INTO photos (sha256, content) VALUES (?, ?)", (name, content))
+        return name
+
+    def waiting(self) -> int:
+        """How many entries the service has not confirmed."""
+        return self.outbox.size - self.outbox.confirmed
+
+    def _limit(self, name: str) -> int:
+        return int(self.outbox.fact("limits", {}).get(name, 16_384))
+
+    # ---- uploading
+
+    def sync(self) -> Synced:
+        """Uploads all that waits, photos too. Returns only when everything is confirmed; Unreachable, Refused otherwise.
+
+        Even with nothing to send one empty batch goes out: so a tablet learns that the service lost entries.
+        """
+        counts = dict.fromkeys(Synced.__slots__, 0)
+        most = self._batch_entries or min(self._limit("batch_entries"), 500)
+        while True:
+            before = self.outbox.confirmed
+            try:
+                receipt = self._upload(most)
+            except Refused as no:
+                most = self._after_refusal(no, most, counts)
+                continue
+            counts["batches"] += 1
+            for each in receipt["outcomes"]:
+                counts[each["outcome"]] += 1
+            if not self.waiting():
+                break
+            if self.outbox.confirmed == before:
+                raise Unreachable("The service confirmed nothing.")
+        counts["photos"] = self._send_photos()
+        self.outbox.forget(self.wall().timestamp() - KEEP_S)
+        return Synced(**counts)
+
+    def _after_refusal(self, no: Refused, most: int, counts: dict[str, int]) -> int:
+        """Finds the way on after a refused batch: from the service's size, or with smaller batches."""
+        if no.code == "sequence_gap":
+            counts["rewound"] += self.outbox.confirmed - no.facts["size"]
+            self.outbox.rewind(no.facts["size"], unbase64(no.facts["root"]))
+            return most
+        if no.code in SMALLER and most > 1:
+            return max(1, most // 2)
+        raise no
+
+    def _upload(self, most: int) -> dict[str, Any]:
+        base = self.outbox.confirmed
+        lines = self.outbox.entries_from(base, most, self._limit("batch_inflated_bytes") - 8192)
+        size = base + len(lines)
+        root = self.outbox.frontier_at(size).root()
+        seal = Checkpoint(self.outbox.fact("origin"), size, root).sign(self.key)
+        # The clocks of the seal are those of the first try; a later try only looks a little more skewed.
+        last = {
+            "seal": seal,
+            "base": {"size": base, "root": base64.b64encode(self.outbox.frontier_at(base).root()).decode()},
+            "sent_at": self.wall().isoformat(timespec="milliseconds"),
+            "mono_ms": int(self.mono() * 1000),
+            "boot": self.boot,
+            "waiting": self.outbox.size - size,
+        }
+        body = b"".join(raw + b"\n" for raw in [*lines, entry_bytes(last)])
+        headers = {"Content-Type": "application/x-ndjson"}
+        if self.compress:
+            body, headers["Content-Encoding"] = gzip.compress(body, compresslevel=6, mtime=0), "gzip"
+        self.at("sending")
+        receipt: dict[str, Any] = self._ask("POST", "/v1/sync/batches", body, headers).json()
+        self.at("sent")
+        self._check(receipt, base, size, root)
+        self.outbox.confirm(size, receipt, self.wall().timestamp())
+        self.at("confirmed")
+        return receipt
+
+    def _check(self, receipt: dict[str, Any], base: int, size: int, root: bytes) -> None:
+        """A receipt counts only if it speaks of every entry that was sent, and the ledgers' signatures are the service's."""
+        if [each["seq"] for each in receipt["outcomes"]] != list(range(base, size)) or receipt["size"] < size:
+            raise Unreachable("The receipt does not speak of the entries that were sent.")
+        if receipt["size"] == size and unbase64(receipt["root"]) != root:
+            raise OtherHistory("The receipt names another root than this tablet's.")
+        for each in receipt["ledgers"]:
+            self._check_head(each)
+
+    def _check_head(self, told: dict[str, Any]) -> None:
+        origin = self.outbox.fact("ledger_origin").replace("<ledger>", told["ledger"]).replace("<incarnation>", told["incarnation"])
+        checkpoint = open_checkpoint(told["checkpoint"], Verifier(origin, base64.b64decode(self.outbox.fact("checkpoint_key"))))
+        if (checkpoint.size, checkpoint.root) != (told["size"], unbase64(told["root"])):
+            raise OtherHistory(f"The signed checkpoint of {told['ledger']} says something else than the receipt.")
+
+    def _send_photos(self) -> int:
+        sent = 0
+        for (name,) in self.outbox.db.execute("SELECT sha256 FROM photos WHERE sent = 0").fetchall():
+            (content,) = self.outbox.db.execute("SELECT content FROM photos WHERE sha256 = ?", (name,)).fetchone()
+            self._ask("PUT", f"/v1/photos/{name}", content, {"Content-Type": "application/octet-stream"})
+            with self.outbox.changing():
+                self.outbox.db.execute("UPDATE photos SET sent = 1 WHERE sha256 = ?", (name,))
+            sent += 1
+        return sent
+
+    # ---- downloading
+
+    def download(self, *, min_position: str | None = None) -> int:
+        """Fetches what changed in the tablet's scope. Gives the number of changes."""
+        count = 0
+        while True:
+            asked = {"since": self.outbox.fact("cursor"), "min_position": min_position}
+            query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
+            page = self._ask("GET", f"/v1/sync/changes{'?' + query if query else ''}", None, {}).json()
+            self.at("downloaded")
+            self.outbox.take_page(page)
+            count += len(page["items"])
+            if page["upload"]["size"] < self.outbox.confirmed:
+                self.outbox.rewind(page["upload"]["size"], unbase64(page["upload"]["root"]))
+            if not page["more"]:
+                return count
+
+    def adopt(self) -> int:
+        """After an officer reinstated a forked tablet: goes on from the service's history. Gives how many entries were numbered anew."""
+        standing = self._ask("GET", "/v1/sync/standing", None, {}).json()
+        if standing["status"] != "active":
+            raise Refused(409, {"code": "set_aside", "detail": "The tablet was not reinstated."})
+        return self.outbox.adopt(Frontier(standing["size"], [base64.b64decode(root) for root in standing["frontier"]]))
+
+    # ---- asking
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str], *, token: bool = True) -> Answer:
+        """One request, tried again with growing, random pauses while that can help."""
+        sent = {**headers, **({"Authorization": f"Bearer {self.outbox.fact('token')}"} if token else {})}
+        said = "no answer"
+        for attempt in range(self.attempts):
+            wait = None
+            try:
+                answer = self.transport.send(method, self.outbox.fact("url") + path, sent, body)
+            except OSError as lost:
+                said = str(lost) or "no answer"
+            else:
+                if 200 <= answer.status < 300:
+                    return answer
+                problem = answer.json()
+                if answer.status not in AGAIN and not (isinstance(problem, dict) and problem.get("code") in DAMAGED):
+                    raise Refused(answer.status, problem if isinstance(problem, dict) else {})
+                if isinstance(problem, dict) and problem.get("code") in SMALLER:
+                    raise Refused(answer.status, problem)
+                said, wait = f"status {answer.status}", _retry_after(answer.headers)
+            if attempt + 1 < self.attempts:
+                self._pause(attempt, wait)
+        raise Unreachable(f"{method} {path}: {said}, {self.attempts} times.")
+
+    def _pause(self, attempt: int, wait: float | None) -> None:
+        """Full jitter, so that a fleet that lost its network together does not come back together; never shorter than asked."""
+        spread = self.chance() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt)
+        self.sleep(spread + (wait or 0.0))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the service asks to wait, at most ten minutes; a date is not read."""
+    said = headers.get("Retry-After", "")
+    return min(float(said), 600.0) if said.isascii() and said.isdigit() else None

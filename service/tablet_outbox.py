@@ -1,0 +1,194 @@
+"""A tablet's durable memory: its key, its numbered entries with their exact bytes, receipts, photos, and what it downloaded.
+
+Read by the reference client only. An entry is stored, hashed into the tablet's tree and flushed to disk before anybody hears of it;
+nothing is forgotten before the service has confirmed it and thirty more days have passed.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from service.ledger.tree import Frontier, leaf_hash
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL, frontier BLOB NOT NULL, confirmed_at REAL, outcome TEXT
+);
+CREATE TABLE IF NOT EXISTS other_history (seq INTEGER NOT NULL, bytes BLOB NOT NULL, outcome TEXT);
+CREATE TABLE IF NOT EXISTS receipts (at REAL NOT NULL, receipt TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS items (ledger TEXT, kind TEXT, id TEXT, data TEXT NOT NULL, PRIMARY KEY (ledger, kind, id));
+CREATE TABLE IF NOT EXISTS photos (sha256 TEXT PRIMARY KEY, content BLOB NOT NULL, sent INTEGER NOT NULL DEFAULT 0);
+"""
+
+
+class LostHistory(Exception):
+    """The service asks for entries that this tablet has forgotten already. An officer must look into it."""
+
+
+class OtherHistory(Exception):
+    """The service holds another history of this tablet. An officer must look into it."""
+
+
+class Outbox:
+    """One SQLite file. Every change is one transaction, flushed before it returns."""
+
+    def __init__(self, path: str) -> None:
+        self.db = sqlite3.connect(path, isolation_level=None)
+        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db.execute("PRAGMA synchronous=FULL")
+        self.db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.db.close()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """One transaction."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    # ---- facts
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """A remembered value."""
+        row = self.db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def remember(self, **facts: Any) -> None:
+        """Remembers values."""
+        self.db.executemany(
+            "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [(name, json.dumps(value)) for name, value in facts.items()],
+        )
+
+    # ---- the tablet's own tree
+
+    @property
+    def confirmed(self) -> int:
+        """How many entries the service has, as far as this tablet knows."""
+        return int(self.fact("confirmed", 0))
+
+    def frontier_at(self, size: int) -> Frontier:
+        """The tree's frontier at a size. LostHistory where it was forgotten."""
+        floor = Frontier.from_bytes(bytes.fromhex(self.fact("floor", Frontier().to_bytes().hex())))
+        if size == floor.size:
+            return floor
+        row = self.db.execute("SELECT frontier FROM entries WHERE seq = ?", (size - 1,)).fetchone()
+        if row is None:
+            raise LostHistory(f"This tablet does not remember entry {size - 1}.")
+        return Frontier.from_bytes(row[0])
+
+    @property
+    def size(self) -> int:
+        """How many entries were made."""
+        last = self.db.execute("SELECT max(seq) FROM entries").fetchone()[0]
+        return int(last) + 1 if last is not None else max(self.confirmed, self._floor_size())
+
+    def _floor_size(self) -> int:
+        return Frontier.from_bytes(bytes.fromhex(self.fact("floor", Frontier().to_bytes().hex()))).size
+
+    def append(self, raw: bytes) -> None:
+        """Adds the next entry; inside ``changing``."""
+        seq = self.size
+        frontier = self.frontier_at(seq)
+        frontier.append(leaf_hash(raw))
+        self.db.execute("INSERT INTO entries (seq, bytes, frontier) VALUES (?, ?, ?)", (seq, raw, frontier.to_bytes()))
+
+    def entries_from(self, seq: int, most: int, most_bytes: int) -> list[bytes]:
+        """The next entries from a number on, within limits; at least one where there is one."""
+        found: list[bytes] = []
+        room = most_bytes
+        for (raw,) in self.db.execute("SELECT bytes FROM entries WHERE seq >= ? ORDER BY seq LIMIT ?", (seq, most)):
+            room -= len(raw) + 1
+            if found and room < 0:
+                break
+            found.append(raw)
+        return found
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All entries that are remembered: seq, entry, and the outcome or None while the service has not confirmed it."""
+        rows = self.db.execute("SELECT seq, bytes, outcome FROM entries ORDER BY seq")
+        return [{"seq": seq, "entry": json.loads(raw), "outcome": json.loads(told) if told else None} for seq, raw, told in rows]
+
+    # ---- what the service confirmed
+
+    def confirm(self, size: int, receipt: dict[str, Any], now: float) -> None:
+        """Keeps a receipt: entries up to a size are confirmed, each with its outcome."""
+        with self.changing():
+            self.db.executemany(
+                "UPDATE entries SET confirmed_at = ?, outcome = ? WHERE seq = ?",
+                [(now, json.dumps(each), each["seq"]) for each in receipt["outcomes"]],
+            )
+            if receipt["outcomes"]:
+                self.db.execute("INSERT INTO receipts VALUES (?, ?)", (now, json.dumps(receipt)))
+            self.remember(confirmed=size, incarnations={**self.fact("incarnations", {}), **incarnations_of(receipt)})
+
+    def rewind(self, size: int, root: bytes) -> None:
+        """The service lost entries (a backup was restored): from size on they are sent again. OtherHistory where the roots differ."""
+        if size > self.size or self.frontier_at(size).root() != root:
+            raise OtherHistory(f"The service's first {size} entries are not this tablet's.")
+        with self.changing():
+            self.db.execute("UPDATE entries SET confirmed_at = NULL, outcome = NULL WHERE seq >= ?", (size,))
+            self.remember(confirmed=size)
+
+    def forget(self, before: float) -> None:
+        """Forgets entries and receipts that were confirmed before a time, oldest first, keeping the tree's frontier."""
+        row = self.db.execute(
+            "SELECT min(seq) FROM entries WHERE confirmed_at IS NULL OR confirmed_at >= ?", (before,)
+        ).fetchone()
+        keep_from = row[0] if row[0] is not None else self.size
+        last = self.db.execute("SELECT seq, frontier FROM entries WHERE seq < ? ORDER BY seq DESC LIMIT 1", (keep_from,)).fetchone()
+        with self.changing():
+            if last is not None:
+                self.remember(floor=last[1].hex())
+                self.db.execute("DELETE FROM entries WHERE seq <= ?", (last[0],))
+            self.db.execute("DELETE FROM receipts WHERE at < ?", (before,))
+
+    def adopt(self, frontier: Frontier) -> int:
+        """Goes on from the service's history instead of one's own: what it has not confirmed is numbered anew. Gives how many."""
+        waiting = self.db.execute("SELECT bytes FROM entries WHERE seq >= ? ORDER BY seq", (self.confirmed,)).fetchall()
+        with self.changing():
+            self.db.execute("INSERT INTO other_history SELECT seq, bytes, outcome FROM entries")
+            self.db.execute("DELETE FROM entries")
+            self.remember(floor=frontier.to_bytes().hex(), confirmed=frontier.size)
+            for number, (raw,) in enumerate(waiting, frontier.size):
+                self.append(entry_bytes({**json.loads(raw), "seq": number}))
+        return len(waiting)
+
+    # ---- what was downloaded
+
+    def take_page(self, page: dict[str, Any]) -> None:
+        """Applies a page of changes and its cursor together."""
+        with self.changing():
+            if page["reset"]:
+                self.db.execute("DELETE FROM items")
+            for item in page["items"]:
+                key = (item["ledger"], item["kind"], item["id"])
+                if item["gone"]:
+                    self.db.execute("DELETE FROM items WHERE ledger = ? AND kind = ? AND id = ?", key)
+                else:
+                    self.db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?)", (*key, json.dumps(item["data"])))
+            self.remember(cursor=page["next"])
+
+    def items(self, kind: str) -> dict[str, Any]:
+        """What is held of a kind, by id."""
+        return {item: json.loads(data) for item, data in self.db.execute("SELECT id, data FROM items WHERE kind = ?", (kind,))}
+
+
+def entry_bytes(entry: dict[str, Any]) -> bytes:
+    """The bytes of an entry. ValueError for what no strict JSON can say."""
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def incarnations_of(receipt: dict[str, Any]) -> dict[str, str]:
+    """Incarnation by ledger, as a receipt tells them."""
+    return {each["ledger"]: each["incarnation"] for each in receipt["ledgers"]}
