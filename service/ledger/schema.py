@@ -1,6 +1,5 @@
 """The whole schema: which modules define tables, and how a database gets them. Read by the start-up, the migrations and the tests."""
 
-import contextlib
 import importlib
 import pkgutil
 from pathlib import Path
@@ -26,8 +25,7 @@ TABLE_MODULES = [
 def metadata() -> sa.MetaData:
     """Every table of the service, once the modules that define them are imported."""
     for name in TABLE_MODULES:
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(name)
+        importlib.import_module(name)
     return METADATA
 
 

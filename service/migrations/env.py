@@ -4,6 +4,5 @@ from alembic import context
 
 from service.ledger.schema import metadata
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata(), render_as_batch=False, transactional_ddl=False)
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata())
 context.run_migrations()
