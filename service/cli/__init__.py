@@ -62,7 +62,7 @@ class Commands(click.Group):
 def sentence_of(wrong: Exception) -> str | None:
     """The sentence of an error that a person can act on; None for a bug, which keeps its traceback."""
     from service.config import BadConfiguration
-    from service.database import NotDurable
+    from service.database import DatabaseRefused
     from service.imports.table import UnreadableFile
     from service.problems import Problem
     from service.scope import NotYourRole, OutOfScope
@@ -71,7 +71,7 @@ def sentence_of(wrong: Exception) -> str | None:
         return str(wrong.detail or wrong)
     if isinstance(wrong, OutOfScope | NotYourRole):
         return "This lies outside of the city that GRIDTRAIL_CITY names, or is not an administrator's to do."
-    if isinstance(wrong, Refusal | BadConfiguration | UnreadableFile | NotDurable):
+    if isinstance(wrong, Refusal | BadConfiguration | UnreadableFile | DatabaseRefused):
         return str(wrong)
     if isinstance(wrong, sa.exc.OperationalError | sa.exc.ProgrammingError):
         return f"The database says: {wrong.orig}. If it is new, run: gridtrail db upgrade"

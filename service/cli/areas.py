@@ -1,17 +1,13 @@
 """``gridtrail areas``: the tree of areas, from files."""
 
-from collections import Counter
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
-from domain.errors import Refusal
-from service.cli.common import gridtrail, show_flaws, terminal_actor
-from service.imports.areas import Areas, read_areas
+from service.cli.common import gridtrail, show_flaws
+from service.imports.areas import read_areas
 from service.imports.mapping import load_mapping
-from service.imports.table import Flaw
-from service.wiring import Gridtrail
+from service.imports.recording import record_areas
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -25,7 +21,7 @@ def command() -> None:
 @click.argument("file", type=FILE)
 @click.option("--mapping", "mapping_name", help="For outlines of another city: a shipped mapping's name (stlouis), or a TOML file.")
 @click.option("--pairs", type=FILE, help="With --mapping: the CSV table whose rows say which grid lies in which subdistrict.")
-@click.option("--from", "effective_from", default="2000-01-01", show_default=True, help="Day from which areas without a day of their own exist.")
+@click.option("--from", "effective_from", default="2000-01-01", show_default=True, help="First day of areas that name none.")
 @click.option("--verbose", is_flag=True, help="List every bad row, not only the first ones.")
 def import_areas(file: Path, mapping_name: str | None, pairs: Path | None, effective_from: str, verbose: bool) -> None:
     """Import areas from a CSV tree (level,code,name,parent_code,…) or outlines from GeoJSON.
@@ -44,19 +40,3 @@ def import_areas(file: Path, mapping_name: str | None, pairs: Path | None, effec
     if areas.flaws:
         raise SystemExit(1)
 
-
-def record_areas(pieces: Gridtrail, areas: Areas) -> Counter[str]:
-    """Records areas, parents first. Counts new, changed and same; what a rule refuses joins the flaws."""
-    actor = terminal_actor(pieces.config)
-    counts: Counter[str] = Counter()
-    for said in tqdm(areas.found, desc="areas", unit="area", disable=None, leave=False):
-        if not said["code"].startswith(pieces.config.city):
-            areas.flaws.append(Flaw(0, "code", "another_city", f"{said['code']} lies outside of city {pieces.config.city} (GRIDTRAIL_CITY)."))
-            continue
-        try:
-            saved = pieces.inspection.register_area(actor, said)
-        except Refusal as refused:
-            areas.flaws.append(Flaw(0, "code", refused.code, f"{said['code']}: {refused.detail}"))
-            continue
-        counts["same" if saved.position < 0 else "new" if saved.version == 1 else "changed"] += 1
-    return counts

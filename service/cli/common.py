@@ -1,4 +1,4 @@
-"""What several commands share: the wired pieces, the actor that the terminal is, and how rows are printed."""
+"""What several commands share: the wired pieces, and how rows and flaws are printed."""
 
 import csv
 import io
@@ -11,7 +11,6 @@ import orjson
 
 from service.config import Config
 from service.imports.table import Flaw
-from service.scope import Actor, Grant
 from service.wiring import Gridtrail
 
 SHOWN_FLAWS = 20
@@ -21,11 +20,6 @@ FORMATS = click.Choice(["json", "csv", "table"])
 def gridtrail(**overrides: Any) -> Gridtrail:
     """The wired pieces under the environment's settings."""
     return Gridtrail(Config.from_environment(**overrides))
-
-
-def terminal_actor(config: Config) -> Actor:
-    """Who a command is: whoever can run it on the server administers the whole city; recorded as ``system``."""
-    return Actor(person="system", grants=(Grant("administrator", config.city), Grant("officer", config.city)))
 
 
 def show_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], form: str) -> None:

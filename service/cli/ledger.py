@@ -22,11 +22,8 @@ def list_ledgers(form: str) -> None:
     pieces = gridtrail()
     with reading(pieces.database) as conn:
         heads = pieces.ledgers.heads(conn)
-    rows = [
-        {"ledger": head.ledger, "size": head.size, "root": head.root.hex(), "incarnation": head.incarnation, "recorded_at": head.recorded_at}
-        for head in heads
-    ]
-    show_rows(rows, ("ledger", "size", "root", "incarnation", "recorded_at"), form)
+    columns = ("ledger", "size", "root", "incarnation", "recorded_at")
+    show_rows([{**{name: getattr(head, name) for name in columns}, "root": head.root.hex()} for head in heads], columns, form)
 
 
 @command.command("show")

@@ -1,7 +1,6 @@
 """``gridtrail replay``: a read model as it stood at a moment, folded from the history and nothing else."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
@@ -28,12 +27,7 @@ def command(ledger: str, name: str, moment: str | None, form: str) -> None:
     model = READ_MODELS[name]
     pieces = gridtrail()
     rows = fold_lines(model, lines_until(pieces, ledger, *boundary(moment)))
-    columns = [column.name for column in model.TABLE.columns]
-    show_rows(sorted(rows, key=lambda row: _key(row, model)), columns, form)
-
-
-def _key(row: dict[str, Any], model: Any) -> tuple[str, ...]:
-    return tuple(str(row[column.name]) for column in model.TABLE.primary_key.columns)
+    show_rows(rows, [column.name for column in model.TABLE.columns], form)
 
 
 def boundary(moment: str | None) -> tuple[int | None, str | None]:

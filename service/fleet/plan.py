@@ -10,13 +10,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One person of the cast with one tablet: key names both; unit is where the role is held."""
+    """One person of the cast: key names the person and the tablet; units are where the role is held."""
 
     key: str
     role: str
-    unit: str
+    units: tuple[str, ...]
     from_day: str
     label: str = ""
+    tablet: bool = True
 
 
 @dataclass(frozen=True, slots=True)

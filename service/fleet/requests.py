@@ -32,10 +32,10 @@ def cast_of(mapping: Mapping, requests: Iterable[Request]) -> list[Member]:
     cast = []
     for ward in sorted(wards):
         unit = mapping.ward_code(ward)
-        cast.append(Member(f"worker-{ward}", "worker", unit, FROM_DAY))
-        cast.append(Member(f"officer-{ward}", "officer", unit, FROM_DAY))
-        cast.append(Member(f"checker-{ward}", "officer", unit, FROM_DAY))
-    cast.extend(Member(f"department-{name}", "officer", f"{mapping.county}/{name}", FROM_DAY) for name in sorted(departments))
+        cast.append(Member(f"worker-{ward}", "worker", (unit,), FROM_DAY))
+        cast.append(Member(f"officer-{ward}", "officer", (unit,), FROM_DAY))
+        cast.append(Member(f"checker-{ward}", "officer", (unit,), FROM_DAY))
+    cast.extend(Member(f"department-{name}", "officer", (f"{mapping.county}/{name}",), FROM_DAY) for name in sorted(departments))
     return cast
 
 

