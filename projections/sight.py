@@ -1,6 +1,6 @@
 """What a person may see: subtrees of areas, and units whose work may lie anywhere. Every query of a read model takes one."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +32,15 @@ class Sight:
         area_col: sa.ColumnElement[Any],
         unit_cols: Iterable[sa.ColumnElement[Any]] = (),
         list_cols: Iterable[sa.ColumnElement[Any]] = (),
+        inside: Callable[[sa.ColumnElement[Any], str], sa.ColumnElement[bool]] = within,
     ) -> sa.ColumnElement[bool]:
-        """The condition that keeps what is seen. unit_cols hold one unit; list_cols hold a JSON list of units, or null."""
+        """The condition that keeps what is seen. unit_cols hold one unit; list_cols hold a JSON list of units, or null.
+
+        inside: how the table at hand says best that a column lies in a subtree.
+        """
         if self.everything:
             return sa.true()
-        seen = [within(area_col, area) for area in self.areas]
+        seen = [inside(area_col, area) for area in self.areas]
         if self.units:
             seen += [column.in_(self.units) for column in unit_cols]
             seen += [sa.and_(column.is_not(None), sa.or_(*(listed(column, unit) for unit in self.units))) for column in list_cols]

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from telling import History, Told
 
 from projections.engine import Follower
 from service.database import reading, writing
+from tests.projections.telling import History, Told
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """What the list of cases, a case's trail and the workload say after a history."""
 
 import pytest
-from telling import A1, A2, COMMUNITY, FIRE, LI, WANG, ZHAO, History, at, id_of
 
 from projections import case_history, open_cases, people, workload
 from projections.engine import fold_lines
 from projections.sight import EVERYTHING, Sight
 from projections.tables import NEVER
 from service.database import reading
+from tests.projections.telling import A1, A2, COMMUNITY, FIRE, LI, WANG, ZHAO, History, at, id_of
 
 
 def the_case(history: History, case: str = "one") -> dict:
@@ -180,6 +180,19 @@ def test_a_list_holds_only_what_is_seen(conn, sight, found):
     assert names(open_cases.list_cases(conn, sight)) == found
     seen = [name for name in ("one", "two", "three", "old") if open_cases.get_case(conn, sight, id_of(name))]
     assert sorted(seen) == sorted(found)
+
+
+def test_a_unit_that_is_called_to_a_case_sees_it_and_the_unit_that_registered_it_too(follow, database):
+    history = History()
+    case = history.case_reported("one")
+    history.case_registered("one")
+    said = {"area": A1, "lead": FIRE, "assists": ["411502/water_%"], "muster_minutes": 20, "task": "gas"}
+    history.tell("case.whistled", "one", said, holder=FIRE, from_holder=A1, muster_due_at=at(60))
+    follow(history).catch_up()
+    with reading(database) as conn:
+        for unit in (FIRE, "411502/water_%", COMMUNITY):
+            assert [row["case_id"] for row in open_cases.list_cases(conn, Sight(units=(unit,)))] == [case]
+        assert open_cases.list_cases(conn, Sight(units=("411502/water", "411502/waters%"))) == []
 
 
 def test_a_trail_is_read_in_order_and_as_it_was(conn):

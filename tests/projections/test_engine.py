@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
-from telling import LEDGER, History
 
 from projections import READ_MODELS, open_cases, workload
 from projections.engine import decode, digest_of_rows, fold_lines
@@ -14,6 +13,7 @@ from projections.rebuilding import RebuildParked
 from projections.sight import EVERYTHING
 from projections.tables import METADATA, PROGRESS
 from service.database import reading, writing
+from tests.projections.telling import LEDGER, History
 
 OTHER = "411502002"
 

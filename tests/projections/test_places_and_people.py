@@ -1,12 +1,12 @@
 """Areas, people, rulebooks, patrols, visits, refusals and tablets after a history."""
 
 import pytest
-from telling import A1, A2, COMMUNITY, FIRE, LEDGER, LI, WANG, ZHAO, History, at, id_of
 
 from projections import areas, patrol_coverage, people, refusals, rulebooks, tablets, visit_log
 from projections.sight import EVERYTHING, Sight
 from projections.tables import METADATA
 from service.database import reading
+from tests.projections.telling import A1, A2, COMMUNITY, FIRE, LEDGER, LI, WANG, ZHAO, History, at, id_of
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """What a tablet downloads: each change of its scope once, and a tombstone for what left it."""
 
 import pytest
-from telling import A1, A2, COMMUNITY, FIRE, LEDGER, LI, History, id_of
 
 from projections import tablet_changes
 from service.database import reading
+from tests.projections.telling import A1, A2, COMMUNITY, FIRE, LEDGER, LI, History, id_of
 
 
 @pytest.fixture
