@@ -124,9 +124,12 @@ class Identity:
         """Gives a person a login. Problem login_taken or password_too_weak otherwise."""
         _strong_enough(login, password)
         row = {
-            "person": uuid.UUID(person), "login": login, "label": label, "password_hash": HASHER.hash(password),
+            "person": uuid.UUID(person),
+            "login": login,
+            "label": label,
+            "password_hash": HASHER.hash(password),
             "made_at": utc_text(self.clock()),
-        }  # fmt: skip
+        }
         try:
             with writing(self.engine) as conn:
                 conn.execute(ACCOUNTS.insert(), row)
@@ -205,11 +208,18 @@ class Identity:
         now = self.clock()
         issued = Issued(str(uuid.uuid4()), token, person, name, utc_text(now), utc_text(now + life))
         row = {
-            "token_hash": digest_of(token), "id": uuid.UUID(issued.id), "person": uuid.UUID(person), "kind": kind, "name": name,
-            "made_at": issued.made_at, "expires_at": issued.expires_at,
-        }  # fmt: skip
+            "token_hash": digest_of(token),
+            "id": uuid.UUID(issued.id),
+            "person": uuid.UUID(person),
+            "kind": kind,
+            "name": name,
+            "made_at": issued.made_at,
+            "expires_at": issued.expires_at,
+        }
         with writing(self.engine) as conn:
-            conn.execute(TOKENS.delete().where(TOKENS.c.person == row["person"], TOKENS.c.kind == SESSION, TOKENS.c.expires_at < issued.made_at))
+            conn.execute(
+                TOKENS.delete().where(TOKENS.c.person == row["person"], TOKENS.c.kind == SESSION, TOKENS.c.expires_at < issued.made_at)
+            )
             conn.execute(TOKENS.insert(), row)
         return issued
 
@@ -242,7 +252,9 @@ class Identity:
         query = (
             sa.select(TOKENS, ACCOUNTS.c.label)
             .join(ACCOUNTS, ACCOUNTS.c.person == TOKENS.c.person)
-            .where(TOKENS.c.token_hash == hashed, TOKENS.c.revoked_at.is_(None), TOKENS.c.expires_at > now, ACCOUNTS.c.disabled_at.is_(None))
+            .where(
+                TOKENS.c.token_hash == hashed, TOKENS.c.revoked_at.is_(None), TOKENS.c.expires_at > now, ACCOUNTS.c.disabled_at.is_(None)
+            )
         )
         with reading(self.engine) as conn:
             row = conn.execute(query).one_or_none()
@@ -275,7 +287,10 @@ class Identity:
         now = self.clock()
         window = timedelta(minutes=self.config.login_window_minutes)
         since = utc_text(now - window)
-        limits = {_subject("login", login): self.config.login_attempts, _subject("address", address): self.config.login_attempts * ADDRESS_FACTOR}
+        limits = {
+            _subject("login", login): self.config.login_attempts,
+            _subject("address", address): self.config.login_attempts * ADDRESS_FACTOR,
+        }
         with writing(self.engine) as conn:
             conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.at < since))
             for subject, limit in limits.items():

@@ -3,6 +3,7 @@
 Raise ``Problem(code, detail, **facts)``, or an exception of ``EXCEPTIONS``, or a ``domain.errors.Refusal``. Codes are stable for ever.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -94,17 +95,22 @@ class Problem(Exception):
         super().__init__(detail or self.title)
 
 
-def problem_body(status: int, code: str, title: str, detail: str | None = None, **facts: Any) -> dict[str, Any]:
-    """The members of a problem document. Facts never replace the members that the standard names."""
+STANDARD = ("type", "title", "status", "code", "detail")
+
+
+def problem_body(status: int, code: str, title: str, detail: str | None, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a problem document. A fact that bears a standard name (a case's status) is called current_<name>."""
     body = {"type": TYPE_PREFIX + code, "title": title, "status": status, "code": code}
     if detail is not None:
         body["detail"] = detail
-    return {**facts, **body}
+    return body | {f"current_{name}" if name in STANDARD else name: value for name, value in facts.items()}
 
 
-def problem_response(status: int, code: str, title: str, detail: str | None = None, headers: Any = (), **facts: Any) -> Response:
+def problem_response(
+    status: int, code: str, title: str, detail: str | None = None, facts: Mapping[str, Any] | None = None, headers: Any = ()
+) -> Response:
     """The answer itself."""
-    response = jsonify(problem_body(status, code, title, detail, **facts))
+    response = jsonify(problem_body(status, code, title, detail, facts or {}))
     response.status_code = status
     for name, value in dict(headers).items():
         if name.lower() not in ("content-type", "content-length"):
@@ -120,7 +126,7 @@ def problem_response(status: int, code: str, title: str, detail: str | None = No
 def answer(wrong: Exception) -> Response:
     """The problem document of any exception."""
     if isinstance(wrong, Problem):
-        return problem_response(wrong.status, wrong.code, wrong.title, wrong.detail, wrong.headers, **wrong.facts)
+        return problem_response(wrong.status, wrong.code, wrong.title, wrong.detail, wrong.facts, wrong.headers)
     if isinstance(wrong, Refusal):
         return _refusal(wrong)
     if isinstance(wrong, HTTPException):
@@ -129,7 +135,7 @@ def answer(wrong: Exception) -> Response:
         return _database(wrong)
     for kind, code in EXCEPTIONS.items():
         if isinstance(wrong, kind):
-            return problem_response(*_named(code), str(wrong) or None, **vars(wrong))
+            return problem_response(*_named(code), str(wrong) or None, vars(wrong))
     return _unforeseen(wrong)
 
 
@@ -142,7 +148,7 @@ def _refusal(refusal: Refusal) -> Response:
     """A rule of the field said no: 409 with its own code, or the status that its class names (422 for a field)."""
     status = getattr(refusal, "status", 409)
     title = "A field is wrong" if status == 422 else "A rule of the field says no"
-    return problem_response(status, refusal.code, title, refusal.detail, **refusal.facts)
+    return problem_response(status, refusal.code, title, refusal.detail, refusal.facts)
 
 
 def _http_exception(error: HTTPException) -> Response:
@@ -157,7 +163,8 @@ def _http_exception(error: HTTPException) -> Response:
     # An absent page and an absent object must look the same, so a 404 never carries Werkzeug's sentence.
     detail = None if status == 404 or status >= 500 or errors else error.description
     facts = {"errors": errors} if errors else {}
-    return problem_response(status, code, title, detail, [*error.get_headers(), *(data.get("headers") or {}).items()], **facts)
+    headers = [*error.get_headers(), *(data.get("headers") or {}).items()]
+    return problem_response(status, code, title, detail, facts, headers)
 
 
 def _database(wrong: DBAPIError) -> Response:
@@ -176,7 +183,7 @@ def _database(wrong: DBAPIError) -> Response:
 def _unforeseen(wrong: Exception) -> Response:
     """Nobody foresaw this: the log has everything, the answer has the request's id and nothing else."""
     log.error("unforeseen", request_id=g.get("request_id"), path=request.path, exc_info=wrong)
-    return problem_response(*_named("internal_error"), request_id=g.get("request_id"))
+    return problem_response(*_named("internal_error"), facts={"request_id": g.get("request_id")})
 
 
 def answer_all(app: Flask) -> None:

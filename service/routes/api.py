@@ -45,7 +45,7 @@ class ProblemApi(Api):
 
     def _register_responses(self) -> None:
         """Documents every shared error answer under the media type that it really has."""
-        usual = self.DEFAULT_RESPONSE_CONTENT_TYPE
+        usual = Api.DEFAULT_RESPONSE_CONTENT_TYPE
         self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MEDIA_TYPE
         try:
             super()._register_responses()

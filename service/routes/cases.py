@@ -21,7 +21,9 @@ blueprint = Noun("cases", __name__, url_prefix="/v1", description="Cases, their 
 KEY_OF_SORT = {"due_at": "late_from", "reported_at": "reported_at", "-reported_at": "reported_at"}
 
 
-@blueprint.operation("GET", "/cases", policy="case.read", query=CaseQuery, answers=(200, page_of(CaseInList)), reads="open_cases", errors=(404,))
+@blueprint.operation(
+    "GET", "/cases", policy="case.read", query=CaseQuery, answers=(200, page_of(CaseInList)), reads="open_cases", errors=(404,)
+)
 def list_cases(query: dict[str, Any]) -> dict[str, Any]:
     """Cases within sight: filtered, sorted, in pages."""
     now = utc_text(gridtrail().clock())

@@ -30,7 +30,9 @@ def as_text(query: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) if name in ("person", "tablet") else value for name, value in filters(query).items()}
 
 
-@blueprint.operation("GET", "/visits", policy="visit.read", query=VisitQuery, answers=(200, page_of(Visit)), reads="visit_log", errors=(404,))
+@blueprint.operation(
+    "GET", "/visits", policy="visit.read", query=VisitQuery, answers=(200, page_of(Visit)), reads="visit_log", errors=(404,)
+)
 def list_visits(query: dict[str, Any]) -> dict[str, Any]:
     """Visits, latest first."""
     with reading(gridtrail().database) as conn:
@@ -38,7 +40,9 @@ def list_visits(query: dict[str, Any]) -> dict[str, Any]:
         return paged(query, lambda **at: visit_log.list_visits(conn, sight, **as_text(query), **at), happened_at=str, visit_id=str)
 
 
-@blueprint.operation("GET", "/coverage", policy="coverage.read", query=PeriodQuery, answers=(200, CoveragePage), reads="patrol_coverage", errors=(404,))
+@blueprint.operation(
+    "GET", "/coverage", policy="coverage.read", query=PeriodQuery, answers=(200, CoveragePage), reads="patrol_coverage", errors=(404,)
+)
 def list_coverage(query: dict[str, Any]) -> dict[str, Any]:
     """Which areas were patrolled in a period, and the share of the grids that were due."""
     with reading(gridtrail().database) as conn:
@@ -48,7 +52,9 @@ def list_coverage(query: dict[str, Any]) -> dict[str, Any]:
     return {**page, **rate, "rate": rate["patrolled"] / rate["due"] if rate["due"] else None}
 
 
-@blueprint.operation("GET", "/workload", policy="workload.read", query=WorkloadQuery, answers=(200, WorkloadPage), reads="workload", errors=(404,))
+@blueprint.operation(
+    "GET", "/workload", policy="workload.read", query=WorkloadQuery, answers=(200, WorkloadPage), reads="workload", errors=(404,)
+)
 def list_workload(query: dict[str, Any]) -> dict[str, Any]:
     """What each person did on each day of a period, and what stands with them now. No score, no rank."""
     pieces = gridtrail()

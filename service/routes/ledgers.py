@@ -39,7 +39,12 @@ def list_ledgers() -> dict[str, Any]:
 
 
 @blueprint.operation(
-    "GET", "/ledgers/<string(minlength=4, maxlength=9):ledger>/events", policy="ledger.read", query=EntryQuery, answers=(200, page_of(StoredEntry)), errors=(404,)
+    "GET",
+    "/ledgers/<string(minlength=4, maxlength=9):ledger>/events",
+    policy="ledger.read",
+    query=EntryQuery,
+    answers=(200, page_of(StoredEntry)),
+    errors=(404,),
 )
 def list_entries(query: dict[str, Any], ledger: str) -> dict[str, Any]:
     """Stored entries in the order of their positions, each line verbatim."""

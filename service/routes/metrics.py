@@ -41,7 +41,9 @@ class LedgerGauges:
     def collect(self) -> Iterable[Metric]:
         """One family of gauges after the other."""
         behind = GaugeMetricFamily("gridtrail_read_model_behind_positions", "Events not yet folded.", labels=["ledger", "read_model"])
-        lag = GaugeMetricFamily("gridtrail_read_model_behind_seconds", "Age of the oldest event not yet folded.", labels=["ledger", "read_model"])
+        lag = GaugeMetricFamily(
+            "gridtrail_read_model_behind_seconds", "Age of the oldest event not yet folded.", labels=["ledger", "read_model"]
+        )
         parked = GaugeMetricFamily("gridtrail_read_model_parked", "1 where an event could not be folded.", labels=["ledger", "read_model"])
         for each in self.pieces.follower.status():
             labels = [each.ledger, each.read_model]
@@ -57,7 +59,7 @@ def scrape_metrics() -> Response:
     if not _may_scrape():
         raise Problem("not_found")
     registry = CollectorRegistry()
-    registry.register(LedgerGauges(gridtrail()))  # type: ignore[arg-type]
+    registry.register(LedgerGauges(gridtrail()))
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

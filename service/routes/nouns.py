@@ -13,6 +13,7 @@ from flask import current_app, g, request
 from flask_smorest import Blueprint
 
 from domain.areas import department_of
+from service.database import reading
 from service.identity import Visitor
 from service.problems import Problem
 from service.routes.parsing import StrictParser, read_cursor, read_position, refuse_odd_query, write_cursor
@@ -101,7 +102,7 @@ class Noun(Blueprint):
             if policy == PUBLIC:
                 manual["security"] = []
             wrapped = self.doc(operationId=endpoint or view.__name__, **manual)(wrapped)
-            wrapped.policy = policy  # type: ignore[attr-defined]
+            wrapped.policy = policy
             self.route(path, methods=[method], endpoint=endpoint or view.__name__)(wrapped)
             return view
 
@@ -143,6 +144,11 @@ def wait_for(text: str, read_model: str) -> None:
     if not any(_same_branch(ledger, grant.unit) for grant in actor().grants):
         raise OutOfScope
     pieces = gridtrail()
+    with reading(pieces.database) as conn:
+        head = pieces.ledgers.head(conn, ledger)
+    if head is None or position >= head.size:
+        # Waiting cannot help: only what was recorded is ever read.
+        raise Problem("bad_parameter", f"No entry was recorded at position {position} of {ledger}.", ledger=ledger)
     if not pieces.follower.wait_for(ledger, read_model, position, pieces.config.wait_for_position_s):
         raise Problem("read_model_behind", f"{read_model} has not reached position {position} of {ledger} yet.", ledger=ledger)
 

@@ -20,7 +20,9 @@ def list_areas(query: dict[str, Any]) -> dict[str, Any]:
         return paged(query, lambda **at: areas.list_areas(conn, sight, **filters(query), **at), code=str)
 
 
-@blueprint.operation("GET", "/people", policy="person.read", query=PersonQuery, answers=(200, page_of(Assignment)), reads="people", errors=(404,))
+@blueprint.operation(
+    "GET", "/people", policy="person.read", query=PersonQuery, answers=(200, page_of(Assignment)), reads="people", errors=(404,)
+)
 def list_people(query: dict[str, Any]) -> dict[str, Any]:
     """Who is assigned where, by person. Ids only."""
     with reading(gridtrail().database) as conn:

@@ -13,10 +13,12 @@ from service.scope import OutOfScope, sight_of
 
 blueprint = Noun("uploads", __name__, url_prefix="/v1", description="Tablets and refused entries.")
 
-DECISION = {"answers": (200, Saved), "errors": (404, 409)}
+DECISION: dict[str, Any] = {"answers": (200, Saved), "errors": (404, 409)}
 
 
-@blueprint.operation("GET", "/tablets", policy="tablet.read", query=TabletQuery, answers=(200, page_of(Tablet)), reads="tablets", errors=(404,))
+@blueprint.operation(
+    "GET", "/tablets", policy="tablet.read", query=TabletQuery, answers=(200, page_of(Tablet)), reads="tablets", errors=(404,)
+)
 def list_tablets(query: dict[str, Any]) -> dict[str, Any]:
     """Tablets by area: last contact, skew, what each still owes."""
     with reading(gridtrail().database) as conn:
@@ -44,7 +46,9 @@ def _change_tablet(tablet: UUID, method: str, said: dict[str, Any]) -> Any:
     return gridtrail().inspection.change_tablet(actor(), row["ledger"], str(tablet), method, said)
 
 
-@blueprint.operation("GET", "/refusals", policy="refusal.read", query=RefusalQuery, answers=(200, page_of(RefusedEntry)), reads="refusals", errors=(404,))
+@blueprint.operation(
+    "GET", "/refusals", policy="refusal.read", query=RefusalQuery, answers=(200, page_of(RefusedEntry)), reads="refusals", errors=(404,)
+)
 def list_refusals(query: dict[str, Any]) -> dict[str, Any]:
     """Refused entries, latest first; a worker sees their own."""
     wanted = as_text(query)

@@ -40,14 +40,26 @@ class Clock(ma.fields.String):
 class CaseInList(
     ma.Schema.from_dict(  # type: ignore[misc]
         shown(
-            String, "case_id", "ledger", "area", "status", "holder", "category", "urgency", "level", "source", "summary", "reported_at",
-            "held_since", "changed_at",
+            String,
+            "case_id",
+            "ledger",
+            "area",
+            "status",
+            "holder",
+            "category",
+            "urgency",
+            "level",
+            "source",
+            "summary",
+            "reported_at",
+            "held_since",
+            "changed_at",
             optional=("reference", "due_at"),
         )
         | shown(Boolean, "open", "overdue", "overtime")
         | shown(Integer, "version")
     )
-):  # fmt: skip
+):
     """A case as lists show it. overdue: its running clock has ended; overtime: some step was late once."""
 
     late_from = Clock(required=True, allow_none=True, metadata={"description": "When the running clock ends; null where none runs."})
@@ -56,18 +68,42 @@ class CaseInList(
 class Case(
     CaseInList.from_dict(  # type: ignore[misc]
         shown(
-            String, "reporter", "recorded_at",
+            String,
+            "reporter",
+            "recorded_at",
             optional=(
-                "complexity", "severity", "household", "patrol", "visit", "tablet", "accept_due_at", "accepted_at", "registered_at",
-                "registered_by", "calendar", "dispatch_due_at", "muster_due_at", "suspended_until", "handled_at", "handler", "result",
-                "checked_at", "checker", "rating", "rated_by", "evaluator", "closed_at", "reason", "merged_into",
+                "complexity",
+                "severity",
+                "household",
+                "patrol",
+                "visit",
+                "tablet",
+                "accept_due_at",
+                "accepted_at",
+                "registered_at",
+                "registered_by",
+                "calendar",
+                "dispatch_due_at",
+                "muster_due_at",
+                "suspended_until",
+                "handled_at",
+                "handler",
+                "result",
+                "checked_at",
+                "checker",
+                "rating",
+                "rated_by",
+                "evaluator",
+                "closed_at",
+                "reason",
+                "merged_into",
             ),
         )
         | shown(Boolean, "overtime_exempted", optional=("check_passed",))
         | shown(Integer, "extensions", "returns", "reworks", "position")
         | shown(Parsed, optional=("called", "place", "photos", "time_limit", "quantities"))
     )
-):  # fmt: skip
+):
     """A case with all that is known of it."""
 
 

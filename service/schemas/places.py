@@ -17,7 +17,11 @@ class AreaQuery(Listing, Waiting):
     day = Day()
 
 
-class Area(ma.Schema.from_dict(shown(String, "code", "level", "name", "effective_from", optional=("parent", "kind", "reference", "effective_to")))):  # type: ignore[misc]
+class Area(
+    ma.Schema.from_dict(  # type: ignore[misc]
+        shown(String, "code", "level", "name", "effective_from", optional=("parent", "kind", "reference", "effective_to"))
+    )
+):
     """An area as it is recorded. kind is one of general, exclusive, patrol, party, micro where it is a grid."""
 
     centre = Parsed(required=True, allow_none=True, metadata={"description": "WGS-84, [lon, lat]."})
@@ -53,11 +57,20 @@ class VisitQuery(Listing, Waiting):
 class Visit(
     ma.Schema.from_dict(  # type: ignore[misc]
         shown(
-            String, "visit_id", "area", "household", "channel", "outcome", "person", "happened_at", "day", "recorded_at",
+            String,
+            "visit_id",
+            "area",
+            "household",
+            "channel",
+            "outcome",
+            "person",
+            "happened_at",
+            "day",
+            "recorded_at",
             optional=("care_group", "next_due", "tablet"),
         )
     )
-):  # fmt: skip
+):
     """One visit to a household or unit."""
 
     needs = Parsed(required=True, metadata={"type": "array", "items": {"type": "string"}})
@@ -119,5 +132,3 @@ class WorkloadPage(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(WorkOfDay), required=True)
     next = String(required=True, allow_none=True)
     desk = ma.fields.List(ma.fields.Nested(Desk), required=True)
-
-

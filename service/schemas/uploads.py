@@ -19,12 +19,20 @@ class TabletQuery(Listing, Waiting):
 class Tablet(
     ma.Schema.from_dict(  # type: ignore[misc]
         shown(
-            String, "tablet_id", "area", "person", "status", "origin", "algorithm", "public_key", "enrolled_at",
+            String,
+            "tablet_id",
+            "area",
+            "person",
+            "status",
+            "origin",
+            "algorithm",
+            "public_key",
+            "enrolled_at",
             optional=("label", "last_contact", "sent_at", "reason"),
         )
         | shown(Integer, "size", "recorded", "refused", "version", optional=("waiting", "skew_ms", "last_valid"))
     )
-):  # fmt: skip
+):
     """A tablet: last contact, clock skew in ms, how many entries it still owed when it last sent."""
 
 
@@ -60,12 +68,21 @@ class RefusalQuery(Listing, Waiting):
 class RefusedEntry(
     ma.Schema.from_dict(  # type: ignore[misc]
         shown(
-            String, "refusal_id", "ledger", "area", "state", "code", "detail", "person", "happened_at", "recorded_at",
+            String,
+            "refusal_id",
+            "ledger",
+            "area",
+            "state",
+            "code",
+            "detail",
+            "person",
+            "happened_at",
+            "recorded_at",
             optional=("tablet", "kind", "raw", "decided_by", "decided_at", "reason", "became_ledger", "became_stream"),
         )
         | shown(Integer, "seq", "version", optional=("became_version",))
     )
-):  # fmt: skip
+):
     """An uploaded entry that a rule refused, kept, and what became of it. raw is base64 where it was not even an entry."""
 
     facts = Parsed(required=True, allow_none=True)

@@ -81,8 +81,9 @@ def test_an_officer_acts_on_the_version_that_was_seen(city: City):
 def test_a_step_that_the_rules_refuse_is_409_with_its_code(city: City):
     zhao, case = city.client("zhao"), city.report(GRID_A1)
     refused = zhao.post(f"/v1/cases/{case}/close", {}, If_Match=etag(zhao, case))
-    assert refused.status_code == 409
-    assert refused.json["code"]
+    assert (refused.status_code, refused.json["status"]) == (409, 409)
+    assert refused.json["code"] == "not_yet_checked"
+    assert refused.json["current_status"] == "reported"
     assert refused.json["detail"]
 
 
@@ -104,6 +105,11 @@ def test_a_reader_may_wait_for_the_own_write(city: City):
     city.catch_up()
     reached = zhao.get(f"/v1/cases/{case}", min_position=position)
     assert reached.json["version"] == done["version"]
+
+
+def test_nobody_waits_for_what_was_never_recorded(city: City):
+    answer = city.client("sun").get("/v1/cases", min_position=f"{SUBDISTRICT_A}:99999")
+    assert (answer.status_code, answer.json["code"]) == (400, "bad_parameter")
 
 
 def test_nobody_waits_on_a_ledger_outside_the_own_scope(city: City):

@@ -81,7 +81,9 @@ def test_a_database_that_cannot_serve_is_503_with_retry_after(city: City, monkey
     assert "INSERT" not in answer.text
 
 
-def test_what_nobody_foresaw_is_a_bare_500_with_the_requests_id(city: City, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_what_nobody_foresaw_is_a_bare_500_with_the_requests_id(
+    city: City, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError("the secret is 42")
 
