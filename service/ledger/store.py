@@ -137,6 +137,15 @@ class Ledgers:
             head = conn.execute(TAKE_HEAD, {"ledger": ledger}).one()
         return head
 
+    def begin_incarnation(self, conn: sa.Connection) -> list[Head]:
+        """Gives every ledger a new incarnation; to be called once after a backup was restored, before anybody may upload again.
+
+        Tablets see it in their next receipt and send again what they had kept, so that what the backup lacked comes back.
+        """
+        for ledger in self.ledgers(conn):
+            conn.execute(sa.update(ledgers).where(ledgers.c.ledger == ledger).values(incarnation=_new_incarnation()))
+        return self.heads(conn)
+
     # ---- reading
 
     def lines(self, conn: sa.Connection, ledger: str, start: int = 0, limit: int = 500) -> list[bytes]:
@@ -231,6 +240,10 @@ def _first_head(ledger: str) -> dict[str, Any]:
         "size": 0,
         "frontier": Frontier().to_bytes(),
         "root": EMPTY_ROOT,
-        "incarnation": secrets.token_hex(8),
+        "incarnation": _new_incarnation(),
         "recorded_at": "",
     }
+
+
+def _new_incarnation() -> str:
+    return secrets.token_hex(8)

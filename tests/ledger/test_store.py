@@ -212,6 +212,16 @@ def _overhead(store: Ledgers) -> int:
         return len(store.lines(conn, NEIGHBOUR)[0]) - 2
 
 
+def test_after_a_restore_every_ledger_goes_on_under_a_new_incarnation(store: Ledgers) -> None:
+    before = {ledger: append(store, ledger, drafts(2)) for ledger in (SUBDISTRICT, NEIGHBOUR)}
+    with writing(store.engine) as conn:
+        heads = store.begin_incarnation(conn)
+    assert {head.ledger: (head.size, head.root) for head in heads} == {name: (each.size, each.root) for name, each in before.items()}
+    assert len({head.incarnation for head in heads} | {each.incarnation for each in before.values()}) == 4
+    assert append(store, SUBDISTRICT, drafts(1)).first == 2
+    assert check_ledger(store.engine, SUBDISTRICT) == 3
+
+
 def test_there_is_no_append_of_nothing(store: Ledgers) -> None:
     with pytest.raises(ValueError, match="nothing to append"):
         append(store, SUBDISTRICT, [])
