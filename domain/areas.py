@@ -71,6 +71,9 @@ class Area(Aggregate):
     effective_to: str | None
     known: dict[str, Any]
 
+    def __init__(self) -> None:
+        """State is set by facts only; without this, the library would make an initialiser of the names above."""
+
     @classmethod
     def register(cls, act: Act, books: Any, stream: UUID, *, code: str, name: str, effective_from: str, **details: Any) -> "Area":
         """区域登记: an area exists from a day on. details: kind, centre, polygon, reference."""

@@ -45,6 +45,9 @@ class Patrol(Aggregate):
     walked_by: str
     is_finished: bool
 
+    def __init__(self) -> None:
+        """State is set by facts only."""
+
     @classmethod
     def start(cls, act: Act, books: Any, stream: UUID, *, area: str, place: dict[str, Any] | None = None) -> "Patrol":
         """巡查开始: begins to walk a grid."""

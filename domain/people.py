@@ -68,6 +68,9 @@ class Person(Aggregate):
     left_on: str | None
     assignments: dict[str, dict[str, Any]]
 
+    def __init__(self) -> None:
+        """State is set by facts only."""
+
     @classmethod
     def register(cls, act: Act, books: Any, stream: UUID, *, home: str) -> "Person":
         """人员登记: registers a person of an area's organisation, by id only."""

@@ -48,6 +48,9 @@ class Rulebook(Aggregate):
     name: str
     versions: dict[str, str]
 
+    def __init__(self) -> None:
+        """State is set by facts only."""
+
     @classmethod
     def open(cls, act: Act, books: Books, stream: UUID, *, city: str, kind: str, name: str) -> "Rulebook":
         """立规: opens a book, empty as yet."""

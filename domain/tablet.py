@@ -84,6 +84,9 @@ class Tablet(Aggregate):
     size: int
     last_valid: int | None
 
+    def __init__(self) -> None:
+        """State is set by facts only."""
+
     @classmethod
     def enrol(
         cls,
@@ -176,6 +179,9 @@ class Refused(Aggregate):
     area: str
     person: str
     status: str
+
+    def __init__(self) -> None:
+        """State is set by facts only."""
 
     @classmethod
     def keep(

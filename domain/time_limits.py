@@ -69,14 +69,17 @@ def remaining(start: str, due: str, limit: Limit, calendar: Calendar) -> int:
 def moved(due: str, stopped_at: str, runs_on_at: str, limit: Limit, calendar: Calendar) -> str:
     """The deadline after a clock stood still: what was left when it stopped is left when it runs on.
 
-    A deadline that had passed before the clock stopped stays: stopping a clock never undoes an overtime.
+    A deadline that had passed before the clock stopped stays: stopping a clock never undoes an overtime. A deadline in work_days always
+    lies in working time (Tuesday 08:00 rather than Monday 18:00, which is the same to the clock), so that it never moves backwards.
     """
     if due <= stopped_at or runs_on_at <= stopped_at:
         return due
     left = remaining(stopped_at, due, limit, calendar)
     begins = parse_utc(runs_on_at)
-    ends = calendar.add_working(begins, left) if limit.kind in WORKING_KINDS else begins + timedelta(milliseconds=left)
-    return utc_text(ends)
+    if limit.kind not in WORKING_KINDS:
+        return utc_text(begins + timedelta(milliseconds=left))
+    ends = calendar.add_working(begins, left)
+    return utc_text(calendar.first_working_moment(ends) if limit.kind == "work_day" else ends)
 
 
 def _urgent_hours(start: datetime, amount: float, calendar: Calendar) -> datetime:

@@ -41,6 +41,9 @@ class Visit(Aggregate):
     household: str
     outcome: str
 
+    def __init__(self) -> None:
+        """State is set by facts only."""
+
     @classmethod
     def make(
         cls,

@@ -80,7 +80,8 @@ def pushed(due: str, stopped: str, runs_on: str, limit: dict[str, Any], calendar
         return due
     if limit["kind"] in ("urgent_hour", "natural_day"):
         return written(read(due) + (read(runs_on) - read(stopped)))
-    return written(after_work(calendar, read(runs_on), work_between(calendar, read(stopped), read(due))))
+    ends = after_work(calendar, read(runs_on), work_between(calendar, read(stopped), read(due)))
+    return written(working_spans(calendar, ends)[0][0] if limit["kind"] == "work_day" else ends)
 
 
 def deadlines(history: list[Any]) -> str | None:
