@@ -70,7 +70,9 @@ def read_line(line: bytes | memoryview) -> Recorded:
         raise ValueError(f"not a recorded line: {missing} is missing") from missing
 
 
-def write_line(ledger: str, position: int, stream: UUID, version: int, topic: str, recorded_at: str, state: bytes, *, inline: bool = False) -> bytes:
+def write_line(
+    ledger: str, position: int, stream: UUID, version: int, topic: str, recorded_at: str, state: bytes, *, inline: bool = False
+) -> bytes:
     """The bytes to store and to hash. state is a JSON object's bytes, or any bytes (kept as base64).
 
     inline: the caller made the state with write_state, so it need not be parsed once more.

@@ -56,7 +56,7 @@ class Gridtrail:
     @cached_property
     def follower(self) -> Follower:
         """The engine that keeps the read models."""
-        return Follower(self.database, self.ledgers, READ_MODELS, writing=databases.writing, clock=self.clock)
+        return Follower(self.database, self.ledgers, READ_MODELS, writing=databases.writing, reading=databases.reading, clock=self.clock)
 
     @cached_property
     def signer(self) -> Signer:
