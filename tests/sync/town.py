@@ -84,8 +84,8 @@ class Town:
         self.folder = folder
         self.clock = HandClock()
         config = Config(
-            origin="gridtrail.test", base_url="http://town", signing_key_file=str(folder / "signing.key"), photos_url=str(folder / "photos"),
-            wait_for_position_s=0.05, log_format="json", upload_attempts=20, **settings,
+            origin="gridtrail.test", base_url="http://town", signing_key_file=str(folder / "signing.key"),
+            photos_url=str(folder / "photos"), wait_for_position_s=0.05, log_format="json", upload_attempts=20, **settings,
         )  # fmt: skip
         self.gridtrail = Gridtrail(config, clock=self.clock, database=database)
         self.app = make_app(self.gridtrail)
@@ -98,11 +98,14 @@ class Town:
 
     def hire(self, name: str, assignments: list[tuple[str, str, str, str | None]]) -> None:
         """Registers a person with assignments."""
-        inspection = self.gridtrail.inspection
-        inspection.register_person(ROOT, CITY, UUID(person(name)))
+        self.gridtrail.inspection.register_person(ROOT, CITY, UUID(person(name)))
         for role, unit, first, last in assignments:
-            said = {"assignment": str(uuid4()), "role": role, "unit": unit, "from_day": first, **({"to_day": last} if last else {})}
-            inspection.change_person(ROOT, CITY, person(name), "assign", said)
+            self.hire_again(name, unit, role, first, last)
+
+    def hire_again(self, name: str, unit: str, role: str = "worker", first: str = "2026-01-01", last: str | None = None) -> None:
+        """Gives a person one more assignment."""
+        said = {"assignment": str(uuid4()), "role": role, "unit": unit, "from_day": first, **({"to_day": last} if last else {})}
+        self.gridtrail.inspection.change_person(ROOT, CITY, person(name), "assign", said)
 
     def code(self, name: str) -> str:
         """An enrolment code for one of the cast."""
@@ -116,8 +119,8 @@ class Town:
     def options(self) -> dict[str, Any]:
         """How a test's client is set up."""
         return {
-            "transport": self.network, "wall": self.clock, "mono": lambda: self.clock.now.timestamp() - 1_700_000_000, "sleep": lambda _: None,
-            "chance": lambda: 0.5,
+            "transport": self.network, "wall": self.clock, "mono": lambda: self.clock.now.timestamp() - 1_700_000_000,
+            "sleep": lambda _: None, "chance": lambda: 0.5,
         }  # fmt: skip
 
     def hand(self, name: str) -> "Hand":
