@@ -103,7 +103,7 @@ def check_tablets(histories: dict[str, list[bytes]]) -> None:
 def bytes_of_entry(recorded: Recorded, line: bytes) -> bytes | None:
     """The tablet's bytes that a line holds, inline or as base64."""
     raw = recorded.state.get("raw") if recorded.topic == "refused.kept" else None
-    return base64.b64decode(raw) if raw else entry_of(line)
+    return base64.b64decode(raw) if raw is not None else entry_of(line)
 
 
 def check_seals(lines: list[bytes], entries: dict[int, bytes]) -> None:
