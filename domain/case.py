@@ -331,7 +331,7 @@ class Case(CaseActions, Aggregate):
 
         def change(self, case: "Case") -> None:
             case.trail, case.called, case.extensions = [], {}, 0
-            case.due_at, case.is_evaluated = self.due_at, False
+            case.due_at, case.is_evaluated, case.is_exempt = self.due_at, False, False
 
     class Merged(CaseFact):
         """并案: the same matter as another case, which goes on in its place."""
@@ -361,7 +361,7 @@ class Case(CaseActions, Aggregate):
         reason: Said[str]
 
         def change(self, case: "Case") -> None:
-            case.overtime = False
+            case.overtime, case.is_exempt = False, True
 
     # ---- state
     merged_into: str | None
@@ -370,7 +370,7 @@ class Case(CaseActions, Aggregate):
         self.paused = self.found = self.registrar = self.limit = self.calendar = self.due_at = None
         self.dispatch_due_at = self.muster_due_at = self.stopped_at = self.stopped_until = self.merged_into = None
         self.trail, self.called, self.did = [], {}, {"handled": [], "checked": [], "evaluated": []}
-        self.extensions, self.was_suspended, self.is_evaluated, self.overtime = 0, False, False, False
+        self.extensions, self.was_suspended, self.is_evaluated, self.overtime, self.is_exempt = 0, False, False, False, False
 
     def concerned_units(self) -> tuple[str, ...]:
         """The units that have to do with this case besides those of its area: holder, registrar, and who was called."""

@@ -50,6 +50,7 @@ class CaseActions(CaseRules):
     was_suspended: bool
     is_evaluated: bool
     overtime: bool
+    is_exempt: bool
 
     def _fact(self, topic: str, act: Act, *, holder: str | None = None, **said_and_derived: Any) -> None:
         raise NotImplementedError
@@ -183,7 +184,10 @@ class CaseActions(CaseRules):
         self._fact("case.handled", act, result=result, overtime=overtime, quantities=quantities, photos=photos)
 
     def self_handle(self, act: Act, books: Books, *, result: str, quantities: Quantities | None = None, photos: Photos = ()) -> None:
-        """自行处置: the reporter solved it on the spot. It needs no registering, but a check by somebody else like any other."""
+        """自行处置: the reporter solved it on the spot. It needs no registering, but a check by somebody else like any other.
+
+        If that check fails, the case is accepted and goes the way of any other.
+        """
         self._may("self_handle", act)
         self._must_be_somebody_else("handled", act)
         must_have_text(result, refusals.TextNeeded)
@@ -274,10 +278,11 @@ class CaseActions(CaseRules):
         self._fact("case.split", act, reason=reason, due_at=due)
 
     def exempt_overtime(self, act: Act, books: Books, *, reason: str) -> None:
-        """超时豁免: an office above the answerable unit grants an appeal."""
+        """超时豁免: an office above the answerable unit grants an appeal, for an overtime on record or one that runs up now."""
         self._may("exempt_overtime", act)
         must_have_text(reason)
-        if not self.overtime and not (self.clock_runs and self.is_overdue(act.happened_at)):
+        runs_over = self.clock_runs and self.is_overdue(act.happened_at) and not self.is_exempt
+        if not self.overtime and not runs_over:
             raise refusals.NoOvertime
         self._fact("case.overtime_exempted", act, reason=reason)
 

@@ -70,7 +70,7 @@ RULES: dict[str, Rule] = {
     "extend": Rule(CLOCKED, EITHER, OFFICE, R.NotYetRegistered, R.AlreadyHandled),
     "suspend": Rule(CLOCKED, EITHER, OFFICE, R.NotYetRegistered, R.AlreadyHandled),
     "resume": Rule(("suspended",), EITHER, OFFICE, R.NotSuspended, R.NotSuspended),
-    "check": Rule(("handled",), ANSWERABLE, OFFICE, R.NotYetHandled, R.AlreadyChecked),
+    "check": Rule(("self_handled", "handled"), ANSWERABLE, OFFICE, R.NotYetHandled, R.AlreadyChecked),
     "rework": Rule(("check_failed",), ANSWERABLE, OFFICE, R.CheckHasNotFailed, R.CheckHasNotFailed),
     "evaluate": Rule(("checked", "closed"), ("reporter", "covering"), FIELD, R.NotYetChecked, R.AlreadyEvaluated),
     "close": Rule(("checked",), ANSWERABLE, OFFICE, R.NotYetChecked, R.CaseClosed),
@@ -78,7 +78,11 @@ RULES: dict[str, Rule] = {
     "merge": Rule(UNHANDLED, EITHER, OFFICE, R.NotBegun, R.AlreadyHandled),
     "split": Rule(("merged",), EITHER, OFFICE, R.NotMerged, R.NotMerged),
     "exempt_overtime": Rule(
-        (*CLOCKED, "handled", "check_failed", "checked", "closed"), ("over_registrar",), OFFICE, R.NotYetRegistered, R.NoOvertime
+        (*CLOCKED, "self_handled", "handled", "check_failed", "checked", "closed"),
+        ("over_registrar",),
+        OFFICE,
+        R.NotYetRegistered,
+        R.NoOvertime,
     ),
 }
 
@@ -102,6 +106,7 @@ EXACT: dict[tuple[str, str], type[Refusal]] = {
     ("acknowledge", "check_failed"): R.CheckHasFailed,
     ("acknowledge", "checked"): R.AlreadyChecked,
     ("check", "closed"): R.CaseClosed,
+    ("rework", "self_handled"): R.CheckHasNotFailed,
     ("self_handle", "dispatched"): R.NotYourCase,
     ("self_handle", "acknowledged"): R.NotYourCase,
     ("self_handle", "mustering"): R.NotYourCase,

@@ -12,6 +12,7 @@ STATUSES = (
     "mustering",
     "acknowledged",
     "rework",
+    "self_handled",
     "handled",
     "check_failed",
     "checked",
@@ -20,13 +21,17 @@ STATUSES = (
     "merged",
     "closed",
 )
-"""In the order of a case's life; the last four stand outside it. registered: waits for its holder to dispatch or to take it up."""
+"""In the order of a case's life; the last four stand outside it. registered: waits for its holder to dispatch or to take it up.
+
+self_handled: solved on the spot before it was registered. If the check passes, it never needs to be; if it fails, the case is accepted
+and must be registered like any other, so that no open case goes on without a time limit.
+"""
 
 OVER_STATUSES = frozenset({"rejected", "merged", "closed"})
 OPEN_STATUSES = frozenset(STATUSES) - OVER_STATUSES
 UNREGISTERED_STATUSES = frozenset({"reported", "verified", "accepted"})
 CLOCK_RUNS = frozenset({"registered", "dispatched", "mustering", "acknowledged", "rework", "check_failed"})
-"""Statuses in which the time limit runs. handled and checked wait for others; suspended, rejected, merged and closed stand still."""
+"""Statuses in which the time limit runs. self_handled, handled and checked wait for others; suspended, rejected, merged and closed stand still."""
 
 Fields = dict[str, Any]
 Next = str | Callable[[Fields, str, str | None], str]
@@ -45,8 +50,14 @@ def _mustered(fields: Fields, before: str, paused: str | None) -> str:
     return "acknowledged" if before == "mustering" and fields.get("unit") == fields.get("holder") else before
 
 
+def _self_handled(fields: Fields, before: str, paused: str | None) -> str:
+    return "self_handled" if before in UNREGISTERED_STATUSES else "handled"
+
+
 def _checked(fields: Fields, before: str, paused: str | None) -> str:
-    return "checked" if fields.get("passed") else "check_failed"
+    if fields.get("passed"):
+        return "checked"
+    return "accepted" if before == "self_handled" else "check_failed"
 
 
 def _unpaused(fields: Fields, before: str, paused: str | None) -> str:
@@ -68,7 +79,7 @@ NEXT: dict[str, Next] = {
     "case.whistled": "mustering",
     "case.mustered": _mustered,
     "case.handled": "handled",
-    "case.self_handled": "handled",
+    "case.self_handled": _self_handled,
     "case.suspended": "suspended",
     "case.resumed": _unpaused,
     "case.checked": _checked,

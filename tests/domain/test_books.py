@@ -4,12 +4,12 @@ import json
 from uuid import uuid4
 
 import pytest
-from tests.domain.cast import BOOKS, FENG, ZHAO, at
 
 from domain import refusals as no
 from domain.books import shipped_items
 from domain.rulebook import Books, Rulebook
 from domain.time_limits import Limit
+from tests.domain.cast import BOOKS, FENG, ZHAO, at
 
 NOW = ZHAO.act(at("2026-11-16 09:00"))
 STLOUIS = [

@@ -1,9 +1,9 @@
 """Handle, extend, suspend, check, evaluate, close, reopen: the result, its deadline, and the people who judge it."""
 
 import pytest
-from tests.domain.cast import CHEN, FENG, FIRE, GRID_A1, LI, QIAN, WANG, WU, XU, ZHAO, ZHENG, ZHOU, Matter, at
 
 from domain import refusals as no
+from tests.domain.cast import CHEN, FENG, FIRE, GRID_A1, LI, QIAN, WANG, WU, XU, ZHAO, ZHENG, ZHOU, Matter, at
 
 WU_2 = WU.as_if(name="a colleague of wu")
 
@@ -26,6 +26,8 @@ def test_overtime_is_exempted_by_an_office_above_the_answerable_one_and_only_whe
     with pytest.raises(no.NotYourCase):
         late.says(ZHOU, "exempt_overtime", reason="ours")
     assert late.says(FENG, "exempt_overtime", reason="a flood").case.status == "acknowledged"
+    with pytest.raises(no.NoOvertime):
+        late.says(FENG, "exempt_overtime", reason="a flood")
 
 
 def test_handling_says_what_was_done():
@@ -58,10 +60,24 @@ def test_rework_follows_a_failed_check_only():
 
 def test_the_reporter_handles_a_small_matter_on_the_spot():
     matter = Matter().says(LI, "self_handle", result="swept")
-    assert (matter.case.status, matter.case.due_at) == ("handled", None)
+    assert (matter.case.status, matter.case.due_at) == ("self_handled", None)
     assert matter.says(ZHAO, "check", passed=True).says(ZHAO, "close").last.overtime is False
     with pytest.raises(no.NeverRegistered):
         matter.says(ZHAO, "reopen", reason="dirty again")
+
+
+def test_a_case_that_was_not_solved_on_the_spot_after_all_is_registered_like_any_other():
+    matter = Matter().says(LI, "self_handle", result="swept").says(ZHAO, "check", passed=False)
+    assert matter.case.status == "accepted"
+    with pytest.raises(no.NotYetRegistered):
+        matter.says(LI, "handle", result="swept again")
+    assert matter.says(CHEN, "register").says(LI, "handle", result="swept again").case.status == "handled"
+
+
+def test_a_registered_case_that_was_handled_on_the_spot_keeps_its_deadline():
+    matter = Matter().registered().says(LI, "self_handle", result="swept")
+    assert matter.case.status == "handled"
+    assert matter.says(CHEN, "check", passed=False).says(CHEN, "rework", reason="dirty").case.clock_runs
 
 
 def test_only_the_reporter_handles_on_the_spot_and_not_after_it_was_sent_on():

@@ -1,6 +1,8 @@
 """Report, register, close: the stations of a case, and who may take it from one to the next."""
 
 import pytest
+
+from domain import refusals as no
 from tests.domain.cast import (
     CHEN,
     FENG,
@@ -18,8 +20,6 @@ from tests.domain.cast import (
     Matter,
     at,
 )
-
-from domain import refusals as no
 
 
 def test_a_new_report_is_held_by_the_unit_of_its_level_that_covers_the_area():

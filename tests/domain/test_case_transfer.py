@@ -1,6 +1,8 @@
 """Who holds a case: dispatch, transfer, return, escalate, refer, whistle and muster, merge and split."""
 
 import pytest
+
+from domain import refusals as no
 from tests.domain.cast import (
     COUNTY_WATER,
     FENG,
@@ -22,8 +24,6 @@ from tests.domain.cast import (
     Matter,
     at,
 )
-
-from domain import refusals as no
 
 
 def test_a_dispatched_case_is_held_by_the_unit_it_was_sent_to():

@@ -6,7 +6,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.domain.cast import BOOKS, GRID_A1, GRID_A2, LI, SUN, Matter, at
 
 import domain
 from domain import refusals as no
@@ -15,6 +14,7 @@ from domain.case_rules import RULES
 from domain.case_status import NEXT, STATUSES
 from domain.entries import ACTIONS, KINDS, decide
 from domain.errors import Refusal
+from tests.domain.cast import BOOKS, GRID_A1, GRID_A2, LI, SUN, Matter, at
 
 SOURCES = Path(domain.__file__).parent
 

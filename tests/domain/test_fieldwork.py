@@ -3,11 +3,11 @@
 from uuid import uuid4
 
 import pytest
-from tests.domain.cast import BOOKS, GRID_A1, LI, WANG, at
 
 from domain import refusals as no
 from domain.patrol import Patrol
 from domain.visit import Visit
+from tests.domain.cast import BOOKS, GRID_A1, LI, WANG, at
 
 NOW = at("2026-11-16 09:00")
 

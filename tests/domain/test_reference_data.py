@@ -3,12 +3,12 @@
 from uuid import uuid4
 
 import pytest
-from tests.domain.cast import BOOKS, FENG, GRID_A1, GRID_A2, at
 
 from domain import refusals as no
 from domain.areas import Area, ledger_of, lies_within, parent_of, unit_is_well_formed
 from domain.people import Person
 from domain.tablet import Refused, Tablet
+from tests.domain.cast import BOOKS, FENG, GRID_A1, GRID_A2, at
 
 ACT = FENG.act(at("2026-11-16 09:00"))
 ASSIGNMENT = "5a0b7e0e-5c7a-4a53-9a44-6d1d4b0f7f10"
@@ -46,7 +46,9 @@ def test_codes_nest_by_prefix():
     assert not lies_within("411503001", "411502")
 
 
-@pytest.mark.parametrize("unit", ["", "4", "41150", "４１１５", "411502/", "411502/Fire", "411502/fire/1", "/fire", "411502 "])
+@pytest.mark.parametrize(
+    "unit", ["", "4", "41150", "\uff14\uff11\uff11\uff15", "411502/", "411502/Fire", "411502/fire/1", "/fire", "411502 "]
+)
 def test_what_is_no_unit(unit):
     assert not unit_is_well_formed(unit)
 
