@@ -283,24 +283,31 @@ class Identity:
     # ---- throttle
 
     def _count_attempt(self, login: str, address: str) -> None:
-        """Counts an attempt before it is decided, so that attempts made at once cannot slip through together."""
+        """Counts an attempt before it is decided, and commits the count: attempts made at once all see each other.
+
+        An attempt that is refused is not counted, or whoever keeps trying would never be let in again.
+        """
         now = self.clock()
         window = timedelta(minutes=self.config.login_window_minutes)
-        since = utc_text(now - window)
         limits = {
             _subject("login", login): self.config.login_attempts,
             _subject("address", address): self.config.login_attempts * ADDRESS_FACTOR,
         }
+        attempts = [{"id": uuid.uuid4(), "subject": subject, "at": utc_text(now)} for subject in limits]
         with writing(self.engine) as conn:
-            conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.at < since))
-            for subject, limit in limits.items():
-                if conn.execute(sa.select(sa.func.count()).where(ATTEMPTS.c.subject == subject)).scalar_one() >= limit:
-                    raise Problem(
-                        "too_many_attempts",
-                        f"Wait up to {self.config.login_window_minutes} minutes and try again.",
-                        headers={"Retry-After": str(int(window.total_seconds()))},
-                    )
-            conn.execute(ATTEMPTS.insert(), [{"id": uuid.uuid4(), "subject": subject, "at": utc_text(now)} for subject in limits])
+            conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.at < utc_text(now - window)))
+            conn.execute(ATTEMPTS.insert(), attempts)
+        counting = sa.select(ATTEMPTS.c.subject, sa.func.count()).where(ATTEMPTS.c.subject.in_(limits)).group_by(ATTEMPTS.c.subject)
+        with reading(self.engine) as conn:
+            counts = {subject: count for subject, count in conn.execute(counting)}
+        if any(counts.get(subject, 0) > limit for subject, limit in limits.items()):
+            with writing(self.engine) as conn:
+                conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.id.in_([attempt["id"] for attempt in attempts])))
+            raise Problem(
+                "too_many_attempts",
+                f"Wait up to {self.config.login_window_minutes} minutes and try again.",
+                headers={"Retry-After": str(int(window.total_seconds()))},
+            )
 
     def _forget_attempts(self, login: str) -> None:
         """A right password clears the login's count; the address keeps its own, or one known account would clear a guesser's."""

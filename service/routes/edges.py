@@ -2,7 +2,6 @@
 
 import logging
 import re
-import sys
 import time
 import uuid
 from typing import Any
@@ -42,7 +41,7 @@ def configure_logging(config: Config) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
 

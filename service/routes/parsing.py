@@ -75,7 +75,7 @@ def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> tuple[Any, ..
     try:
         whole = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
         after = whole["after"]
-        if whole["of"] != _fingerprint(query) or len(after) != len(kinds) or write_cursor(after, query) != text:
+        if whole["of"] != _fingerprint(query) or type(after) is not list or len(after) != len(kinds) or write_cursor(after, query) != text:
             raise ValueError("not a cursor of this list")
         if not all(_is_plain(value, kind) for value, kind in zip(after, kinds, strict=True)):
             raise ValueError("not a place in this list")

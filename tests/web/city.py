@@ -1,18 +1,21 @@
-"""A small city with a cast, told through the use cases: what every test of the web layer starts from.
+"""A small city with a cast, told through the use cases and the tablets: what every test of the web layer starts from.
 
-Li and Wang each walk a grid of community A, Zhao runs that community, Qian runs subdistrict B, Feng is fire officer of subdistrict A,
-Sun audits the city, Guan administers it, and Nobody has an account and no assignment.
+Li and Wang each walk a grid of community A, Bai one of B. Zhao runs community A, Chen runs subdistrict A, Qian runs subdistrict B,
+Feng is fire officer of subdistrict A, Sun audits the city, Guan administers it, and Nobody has an account and no assignment.
 """
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
+from flask import Flask
 from flask.testing import FlaskClient
 
 from service.config import Config
 from service.ledger import schema
 from service.scope import Actor, Grant
+from service.tablet_client import Answer, Tablet
 from service.wiring import Gridtrail, make_app
 
 CITY, COUNTY = "4115", "411502"
@@ -26,6 +29,7 @@ NAMES = UUID("5b1d4c5e-3c2b-4c57-9d8e-6a6f0f2c9a01")
 CAST = {
     "li": ("worker", GRID_A1),
     "wang": ("worker", GRID_A2),
+    "bai": ("worker", GRID_B1),
     "zhao": ("officer", COMMUNITY_A),
     "chen": ("officer", SUBDISTRICT_A),
     "qian": ("officer", SUBDISTRICT_B),
@@ -56,14 +60,28 @@ def person_id(name: str) -> str:
     return str(uuid5(NAMES, name))
 
 
+class Wire:
+    """Brings a tablet's requests to the app."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        """One request."""
+        answer = self.app.test_client().open(url.removeprefix("http://city"), method=method, headers=headers, data=body)
+        return Answer(answer.status_code, dict(answer.headers), answer.data)
+
+
 class City:
     """The city, its service, and hands to act in it."""
 
-    def __init__(self, gridtrail: Gridtrail, clock: HandClock) -> None:
+    def __init__(self, gridtrail: Gridtrail, clock: HandClock, folder: Path) -> None:
         self.gridtrail = gridtrail
         self.clock = clock
         self.app = make_app(gridtrail)
         self.root = Actor(person_id("root"), (Grant("administrator", CITY),))
+        self.folder = folder
+        self.tablets: dict[str, Tablet] = {}
         self.tokens: dict[str, str] = {}
         self.cases: dict[str, str] = {}
         self._tell()
@@ -77,6 +95,8 @@ class City:
             self._hire(name, assignment)
         for where in (GRID_A1, GRID_A2, GRID_B1):
             self.cases[where] = self.report(where)
+        for name in ("li", "wang", "bai"):
+            self.upload_a_day(name)
 
     def _hire(self, name: str, assignment: tuple[str, str] | None) -> None:
         inspection, identity, person = self.gridtrail.inspection, self.gridtrail.identity, person_id(name)
@@ -95,6 +115,25 @@ class City:
         case, _ = self.gridtrail.inspection.report_case(worker, area, said)
         self.catch_up()
         return case
+
+    def upload_a_day(self, name: str) -> None:
+        """A worker's tablet uploads a patrol, a visit, and an entry that is refused and kept."""
+        area = CAST[name][1]  # type: ignore[index]
+        tablet = self.tablets[name] = self.enrol(name)
+        patrol, refused = str(uuid4()), str(uuid4())
+        tablet.record("patrol.started", patrol, area, {})
+        tablet.record("patrol.checkpoint_passed", patrol, area, {"checkpoint": "gate"})
+        tablet.record("patrol.finished", patrol, area, {})
+        tablet.record("visit.made", str(uuid4()), area, {"household": CANARY.format(area), "outcome": "met"})
+        tablet.record("case.reported", refused, area, {"category": "no/such/category", "summary": CANARY.format(area)})
+        tablet.sync()
+        self.catch_up()
+
+    def enrol(self, name: str) -> Tablet:
+        """A tablet in the hands of one of the cast."""
+        code = self.gridtrail.enrolment.make_code(self.root, person_id(name)).code
+        path = str(self.folder / f"{uuid4().hex}.db")
+        return Tablet.enrol("http://city", code, path, transport=Wire(self.app), wall=self.clock, mono=lambda: 1.0, sleep=lambda _: None)
 
     def catch_up(self) -> None:
         """Lets all read models follow."""
@@ -126,7 +165,7 @@ class Hand:
         return self.client.delete(path, headers=self.headers)
 
 
-def build(url: str, tmp: Any, **settings: Any) -> City:
+def build(url: str, tmp: Path, **settings: Any) -> City:
     """The city on an empty database."""
     clock = HandClock()
     config = Config(
@@ -135,8 +174,9 @@ def build(url: str, tmp: Any, **settings: Any) -> City:
         photos_url=str(tmp / "photos"),
         wait_for_position_s=0.05,
         log_format="json",
+        base_url="http://city",
         **settings,
     )
     gridtrail = Gridtrail(config, clock=clock)
     schema.create_all(gridtrail.database)
-    return City(gridtrail, clock)
+    return City(gridtrail, clock, tmp)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.routes.parsing import write_cursor
 from tests.web.city import CITY, GRID_A1, PASSWORD, SUBDISTRICT_A, City
 
 MALFORMED = [
@@ -36,6 +37,13 @@ def test_a_malformed_query_is_400(city: City, query: dict):
     assert answer.status_code == 400, answer.data
     assert answer.content_type == "application/problem+json"
     assert answer.json["code"] in ("bad_parameter", "bad_cursor", "bad_request")
+
+
+@pytest.mark.parametrize("after", [[1, 2], ["x"], ["x", "y", "z"], [None, "x"], ["a\x00", "b"], [{"a": 1}, "b"], "xy", 5, [10**400, "x"]])
+def test_a_forged_cursor_never_reaches_the_database(city: City, after: object):
+    query = {"limit": 50, "sort": "due_at"}
+    answer = city.client("sun").get("/v1/cases", cursor=write_cursor(after, query))
+    assert (answer.status_code, answer.json["code"]) == (400, "bad_cursor")
 
 
 def test_a_repeated_query_parameter_is_refused(city: City):

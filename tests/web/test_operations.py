@@ -2,13 +2,15 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from projections.tables import PROGRESS
 from service import problems
-from service.database import Busy
-from tests.web.city import City
+from service.database import Busy, writing
+from tests.web.city import SUBDISTRICT_B, City, build
 
 
 def test_every_answer_carries_the_security_headers(city: City):
@@ -41,6 +43,32 @@ def test_a_request_id_is_passed_on_unless_it_could_forge_a_line(city: City):
 def test_health_and_readiness_are_public_and_tell_what_stands_still(city: City):
     assert city.client().get("/health").json == {"status": "ok", "parked": []}
     assert city.client().get("/ready").json == {"status": "ready"}
+
+
+def test_health_names_a_read_model_that_an_event_has_stopped_and_not_why(city: City):
+    mine = (PROGRESS.c.ledger == SUBDISTRICT_B) & (PROGRESS.c.read_model == "visit_log")
+    with writing(city.gridtrail.database) as conn:
+        conn.execute(
+            PROGRESS.update().where(mine).values(parked_position=3, parked_error="the secret is 42", parked_at="2026-11-20T01:00:00.000Z")
+        )
+    health = city.client().get("/health")
+    assert health.json["status"] == "degraded"
+    assert health.json["parked"] == [
+        {"ledger": SUBDISTRICT_B, "read_model": "visit_log", "position": 3, "since": "2026-11-20T01:00:00.000Z"}
+    ]
+    assert "secret" not in health.text
+    assert b'gridtrail_read_model_parked{ledger="411502002",read_model="visit_log"} 1.0' in city.app.test_client().get("/metrics").data
+    with writing(city.gridtrail.database) as conn:
+        conn.execute(PROGRESS.update().where(mine).values(parked_position=None, parked_error=None, parked_at=None))
+
+
+def test_metrics_ask_for_the_token_where_one_is_set(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/metrics.db"
+    guarded = build(url, tmp_path, metrics_token="a token for metrics")
+    client = guarded.app.test_client()
+    assert client.get("/metrics").status_code == 404
+    assert client.get("/metrics", headers={"Authorization": "Bearer wrong\u00e9"}).status_code == 404
+    assert client.get("/metrics", headers={"Authorization": "Bearer a token for metrics"}).status_code == 200
 
 
 def test_metrics_answer_this_machine_only(city: City):
