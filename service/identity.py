@@ -1,7 +1,7 @@
 """Accounts, login sessions and named tokens: who is asking. Read by every route; rights come from the recorded assignments, not from here.
 
-A token is 32 random bytes; only its SHA-256 is stored. A password is stored as argon2id. Failed logins are counted in the database,
-so that all processes share the count, and an unknown login costs the same work as a wrong password.
+A token is 32 random bytes; only its SHA-256 is stored. A password is stored as argon2id. An unknown login costs the same work as a
+wrong password, and logins are throttled.
 """
 
 import hashlib
@@ -23,6 +23,9 @@ from service.config import Config
 from service.database import reading, writing
 from service.problems import Problem
 from service.scope import Actor, Grant
+from service.throttle import ADDRESS_FACTOR as ADDRESS_FACTOR
+from service.throttle import ATTEMPTS as ATTEMPTS
+from service.throttle import Throttle
 
 ACCOUNTS = sa.Table(
     "accounts",
@@ -47,18 +50,8 @@ TOKENS = sa.Table(
     sa.Column("revoked_at", sa.String(24)),
     sa.Column("last_used_on", sa.String(10)),
 )
-ATTEMPTS = sa.Table(
-    "login_attempts",
-    METADATA,
-    sa.Column("id", sa.Uuid, primary_key=True),
-    sa.Column("subject", sa.String(64), nullable=False),
-    sa.Column("at", sa.String(24), nullable=False),
-    sa.Index("login_attempts_subject_at", "subject", "at"),
-)
 
 SESSION, API = "session", "api"
-ADDRESS_FACTOR = 5
-"""An address may fail this many times as often as a login: an office shares one address."""
 PASSWORD_LENGTHS = (10, 256)
 TOKEN_DAYS = 90
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -117,6 +110,7 @@ class Identity:
         self.engine = engine
         self.clock = clock
         self.config = config
+        self.throttle = Throttle(engine, clock, config.login_attempts, timedelta(minutes=config.login_window_minutes))
 
     # ---- accounts
 
@@ -155,13 +149,13 @@ class Identity:
         person = uuid.UUID(visitor.actor.person)
         with reading(self.engine) as conn:
             row = conn.execute(sa.select(ACCOUNTS.c.login, ACCOUNTS.c.password_hash).where(ACCOUNTS.c.person == person)).one()
-        self._count_attempt(row.login, address)
+        self.throttle.count(row.login, address)
         if not _matches(row.password_hash, old):
             raise Problem("wrong_login", "The old password is wrong.")
         _strong_enough(row.login, new)
         with writing(self.engine) as conn:
             self._store_password(conn, visitor.actor.person, new, keep=visitor.token_id)
-        self._forget_attempts(row.login)
+        self.throttle.forget(row.login)
 
     def disable(self, person: str) -> None:
         """The account can be used no more: no login, and its tokens end with it."""
@@ -185,7 +179,7 @@ class Identity:
 
     def log_in(self, login: str, password: str, address: str = "") -> Issued:
         """A session for the right password. Problem wrong_login or too_many_attempts otherwise."""
-        self._count_attempt(login, address)
+        self.throttle.count(login, address)
         with reading(self.engine) as conn:
             row = conn.execute(
                 sa.select(ACCOUNTS.c.person, ACCOUNTS.c.password_hash).where(ACCOUNTS.c.login == login, ACCOUNTS.c.disabled_at.is_(None))
@@ -193,7 +187,7 @@ class Identity:
         right = _matches(row.password_hash if row else NOBODY, password)
         if row is None or not right:
             raise Problem("wrong_login")
-        self._forget_attempts(login)
+        self.throttle.forget(login)
         if HASHER.check_needs_rehash(row.password_hash):
             with writing(self.engine) as conn:
                 conn.execute(ACCOUNTS.update().where(ACCOUNTS.c.person == row.person).values(password_hash=HASHER.hash(password)))
@@ -279,42 +273,3 @@ class Identity:
     def grants_of(conn: sa.Connection, person: str, day: str) -> tuple[Grant, ...]:
         """The person's roles in units on a day, from the recorded assignments."""
         return tuple(Grant(each["role"], each["unit"]) for each in people.assignments_of(conn, person, day))
-
-    # ---- throttle
-
-    def _count_attempt(self, login: str, address: str) -> None:
-        """Counts an attempt before it is decided, and commits the count: attempts made at once all see each other.
-
-        An attempt that is refused is not counted, or whoever keeps trying would never be let in again.
-        """
-        now = self.clock()
-        window = timedelta(minutes=self.config.login_window_minutes)
-        limits = {
-            _subject("login", login): self.config.login_attempts,
-            _subject("address", address): self.config.login_attempts * ADDRESS_FACTOR,
-        }
-        attempts = [{"id": uuid.uuid4(), "subject": subject, "at": utc_text(now)} for subject in limits]
-        with writing(self.engine) as conn:
-            conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.at < utc_text(now - window)))
-            conn.execute(ATTEMPTS.insert(), attempts)
-        counting = sa.select(ATTEMPTS.c.subject, sa.func.count()).where(ATTEMPTS.c.subject.in_(limits)).group_by(ATTEMPTS.c.subject)
-        with reading(self.engine) as conn:
-            counts = {subject: count for subject, count in conn.execute(counting)}
-        if any(counts.get(subject, 0) > limit for subject, limit in limits.items()):
-            with writing(self.engine) as conn:
-                conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.id.in_([attempt["id"] for attempt in attempts])))
-            raise Problem(
-                "too_many_attempts",
-                f"Wait up to {self.config.login_window_minutes} minutes and try again.",
-                headers={"Retry-After": str(int(window.total_seconds()))},
-            )
-
-    def _forget_attempts(self, login: str) -> None:
-        """A right password clears the login's count; the address keeps its own, or one known account would clear a guesser's."""
-        with writing(self.engine) as conn:
-            conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.subject == _subject("login", login)))
-
-
-def _subject(kind: str, value: str) -> str:
-    """Who is counted, as a digest: what was typed as a login may be a password."""
-    return digest_of(f"{kind}:{value.strip().lower()}")

@@ -51,13 +51,13 @@ def test_many_failures_for_one_login_make_it_wait_even_with_the_right_password(c
 
 def test_one_address_cannot_guess_at_many_logins(city: City):
     allowed = city.gridtrail.config.login_attempts * 5
-    identity = city.gridtrail.identity
+    throttle = city.gridtrail.identity.throttle
     for n in range(allowed):
-        identity._count_attempt(f"login {n}", "192.0.2.7")
+        throttle.count(f"login {n}", "192.0.2.7")
     with pytest.raises(Problem, match="Wait") as held:
-        identity._count_attempt("yet another", "192.0.2.7")
+        throttle.count("yet another", "192.0.2.7")
     assert held.value.code == "too_many_attempts"
-    identity._count_attempt("yet another", "192.0.2.8")
+    throttle.count("yet another", "192.0.2.8")
 
 
 def test_logging_out_ends_the_session_and_no_other(city: City):
