@@ -24,7 +24,6 @@ from service.database import reading, writing
 from service.problems import Problem
 from service.scope import Actor, Grant
 from service.throttle import ADDRESS_FACTOR as ADDRESS_FACTOR
-from service.throttle import ATTEMPTS as ATTEMPTS
 from service.throttle import Throttle
 
 ACCOUNTS = sa.Table(
@@ -49,6 +48,14 @@ TOKENS = sa.Table(
     sa.Column("expires_at", sa.String(24), nullable=False),
     sa.Column("revoked_at", sa.String(24)),
     sa.Column("last_used_on", sa.String(10)),
+)
+ATTEMPTS = sa.Table(
+    "login_attempts",
+    METADATA,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("subject", sa.String(64), nullable=False),
+    sa.Column("at", sa.String(24), nullable=False),
+    sa.Index("login_attempts_subject_at", "subject", "at"),
 )
 
 SESSION, API = "session", "api"
@@ -110,7 +117,7 @@ class Identity:
         self.engine = engine
         self.clock = clock
         self.config = config
-        self.throttle = Throttle(engine, clock, config.login_attempts, timedelta(minutes=config.login_window_minutes))
+        self.throttle = Throttle(engine, ATTEMPTS, clock, config.login_attempts, timedelta(minutes=config.login_window_minutes))
 
     # ---- accounts
 

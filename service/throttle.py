@@ -7,27 +7,19 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from domain.clock import Clock, utc_text
-from projections.tables import METADATA
 from service.database import reading, writing
 from service.problems import Problem
 
-ATTEMPTS = sa.Table(
-    "login_attempts",
-    METADATA,
-    sa.Column("id", sa.Uuid, primary_key=True),
-    sa.Column("subject", sa.String(64), nullable=False),
-    sa.Column("at", sa.String(24), nullable=False),
-    sa.Index("login_attempts_subject_at", "subject", "at"),
-)
 ADDRESS_FACTOR = 5
 """An address may fail this many times as often as a login: an office shares one address."""
 
 
 class Throttle:
-    """Counts attempts by login and by address within a window of time."""
+    """Counts attempts by login and by address within a window of time, in a table with id, subject and at."""
 
-    def __init__(self, engine: sa.Engine, clock: Clock, most: int, window: timedelta) -> None:
+    def __init__(self, engine: sa.Engine, table: sa.Table, clock: Clock, most: int, window: timedelta) -> None:
         self.engine = engine
+        self.table = table
         self.clock = clock
         self.most = most
         self.window = window
@@ -40,12 +32,12 @@ class Throttle:
         """
         limits = {subject_of("login", login): self.most, subject_of("address", address): self.most * ADDRESS_FACTOR}
         attempts = self._write(list(limits))
-        counting = sa.select(ATTEMPTS.c.subject, sa.func.count()).where(ATTEMPTS.c.subject.in_(limits)).group_by(ATTEMPTS.c.subject)
+        counting = sa.select(self.table.c.subject, sa.func.count()).where(self.table.c.subject.in_(limits)).group_by(self.table.c.subject)
         with reading(self.engine) as conn:
             counts = {subject: count for subject, count in conn.execute(counting)}
         if any(counts.get(subject, 0) > limit for subject, limit in limits.items()):
             with writing(self.engine) as conn:
-                conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.id.in_(attempts)))
+                conn.execute(self.table.delete().where(self.table.c.id.in_(attempts)))
             seconds = int(self.window.total_seconds())
             raise Problem("too_many_attempts", f"Wait up to {seconds // 60} minutes and try again.", headers={"Retry-After": str(seconds)})
 
@@ -54,14 +46,14 @@ class Throttle:
         ids = [uuid.uuid4() for _ in subjects]
         rows = [{"id": each, "subject": subject, "at": utc_text(now)} for each, subject in zip(ids, subjects, strict=True)]
         with writing(self.engine) as conn:
-            conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.at < utc_text(now - self.window)))
-            conn.execute(ATTEMPTS.insert(), rows)
+            conn.execute(self.table.delete().where(self.table.c.at < utc_text(now - self.window)))
+            conn.execute(self.table.insert(), rows)
         return ids
 
     def forget(self, login: str) -> None:
         """A right password clears the login's count; the address keeps its own, or one known account would clear a guesser's."""
         with writing(self.engine) as conn:
-            conn.execute(ATTEMPTS.delete().where(ATTEMPTS.c.subject == subject_of("login", login)))
+            conn.execute(self.table.delete().where(self.table.c.subject == subject_of("login", login)))
 
 
 def subject_of(kind: str, value: str) -> str:
