@@ -31,7 +31,7 @@ OVER_STATUSES = frozenset({"rejected", "merged", "closed"})
 OPEN_STATUSES = frozenset(STATUSES) - OVER_STATUSES
 UNREGISTERED_STATUSES = frozenset({"reported", "verified", "accepted"})
 CLOCK_RUNS = frozenset({"registered", "dispatched", "mustering", "acknowledged", "rework", "check_failed"})
-"""Statuses in which the time limit runs. self_handled, handled and checked wait for others; suspended, rejected, merged and closed stand still."""
+"""Statuses in which the time limit runs. After handling, others are waited for; suspended, rejected, merged and closed stand still."""
 
 Fields = dict[str, Any]
 Next = str | Callable[[Fields, str, str | None], str]

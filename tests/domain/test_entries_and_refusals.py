@@ -10,6 +10,7 @@ import pytest
 import domain
 from domain import refusals as no
 from domain.aggregate import Act, Fact, fields_of
+from domain.case import Case
 from domain.case_rules import RULES
 from domain.case_status import NEXT, STATUSES
 from domain.entries import ACTIONS, KINDS, decide
@@ -45,6 +46,9 @@ def test_an_auditor_sends_nothing():
         assert "auditor" not in kind.roles, topic
     with pytest.raises(no.RoleMayNotDoThis):
         decide(KINDS["visit.made"], SUN.act(at("2026-11-16 09:00")), BOOKS, stream=uuid4(), area=GRID_A1, said={})
+    for action in ACTIONS:
+        with pytest.raises(no.RoleMayNotDoThis):
+            Matter().case._may(action, SUN.act(at("2026-11-16 09:00")))
 
 
 def test_an_entry_begins_one_record_and_names_its_area():
@@ -60,9 +64,7 @@ def test_an_entry_begins_one_record_and_names_its_area():
 
 def test_an_act_on_a_tablet_keeps_the_tablets_bytes():
     act = Act("li", "worker", at("2026-11-16 09:00"), "2026-11-16", (GRID_A1,), "tablet", b'{"seq":1}')
-    case = decide(
-        KINDS["case.reported"], act, BOOKS, stream=uuid4(), area=GRID_A1, said={"category": "gridtrail/1/E01", "summary": "a hole"}
-    )
+    case = Case.report(act, BOOKS, uuid4(), area=GRID_A1, category="gridtrail/1/E01", summary="a hole")
     assert (case.pending_events[0].entry, case.pending_events[0].tablet) == (b'{"seq":1}', "tablet")
 
 
@@ -78,3 +80,13 @@ def test_every_refusal_has_a_code_of_its_own_and_a_sentence_of_its_own():
 def test_every_refusal_is_used():
     code = "".join(path.read_text("utf-8") for path in SOURCES.glob("*.py") if path.name != "refusals.py")
     assert [each.__name__ for each in refusals() if not re.search(rf"\b{each.__name__}\b", code)] == []
+
+
+def test_every_action_that_comes_at_the_wrong_time_is_refused_by_name():
+    case = Matter().case
+    for action, rule in RULES.items():
+        for status in set(STATUSES) - set(rule.statuses):
+            case.status = status
+            refusal = case._why_not_now(action, rule)
+            assert issubclass(refusal, Refusal), (action, status)
+            assert refusal is not Refusal, (action, status)
