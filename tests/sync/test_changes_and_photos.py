@@ -1,0 +1,165 @@
+"""What tablets download, and who may see which photo."""
+
+import hashlib
+from uuid import uuid4
+
+import pytest
+
+from service.tablet_client import Refused
+from tests.check import check_everything
+from tests.sync.town import A1, A2, B1, CATEGORY, OFFICER, Town
+
+JPEG = b"\xff\xd8\xff\xe0" + b"a small photo" * 100
+
+
+def report(tablet, area: str, **data: object) -> str:
+    case = str(uuid4())
+    tablet.record("case.reported", case, area, {"category": CATEGORY, "summary": f"in {area}", **data})
+    return case
+
+
+def test_a_tablet_holds_what_its_worker_needs_and_hears_what_changes(town: Town) -> None:
+    li, wang = town.tablet("li"), town.tablet("wang")
+    mine, others = report(li, A1), report(wang, A2)
+    li.sync(), wang.sync()
+    town.gridtrail.follower.catch_up()
+    assert li.download() > 0
+    assert set(li.outbox.items("case")) == {mine}
+    assert A1 in li.outbox.items("area")
+    assert others not in str(li.outbox.db.execute("SELECT data FROM items").fetchall())
+    assert li.download() == 0
+    li.record("case.self_handled", mine, A1, {"result": "swept"})
+    li.record("visit.dreamt", str(uuid4()), A1, {})
+    li.sync()
+    town.gridtrail.follower.catch_up()
+    assert li.download() == 2
+    (refusal,) = li.outbox.items("refusal").values()
+    assert refusal["code"] == "unknown_kind"
+    check_everything(town.gridtrail)
+
+
+def test_small_pages_give_the_same_as_a_large_one(town: Town) -> None:
+    li = town.tablet("li")
+    for _ in range(5):
+        report(li, A1)
+    li.sync()
+    town.gridtrail.follower.catch_up()
+    client, headers = town.app.test_client(), {"Authorization": f"Bearer {li.outbox.fact('token')}"}
+    whole = client.get("/v1/sync/changes?limit=2000", headers=headers).json
+    found, cursor, more = [], None, True
+    while more:
+        page = client.get("/v1/sync/changes", query_string={"limit": 2, **({"since": cursor} if cursor else {})}, headers=headers).json
+        found, cursor, more = found + page["items"], page["next"], page["more"]
+    assert found == whole["items"]
+    assert whole["more"] is False
+
+
+def test_a_worker_who_changes_area_gets_the_new_scope_afresh(town: Town) -> None:
+    li, qian = town.tablet("li"), town.tablet("qian")
+    old, new = report(li, A1), report(qian, B1)
+    li.sync(), qian.sync()
+    town.gridtrail.follower.catch_up()
+    li.download()
+    assert set(li.outbox.items("case")) == {old}
+    town.hire_again("li", B1)
+    town.gridtrail.follower.catch_up()
+    li.download()
+    assert set(li.outbox.items("case")) == {old, new}
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "e30", "bnVsbA", "eyJzIjoxLCJsIjp7fX0", "eyJzIjoiIiwibCI6eyJhIjpbLTEsIiJdfX0"])
+def test_a_cursor_that_nobody_gave_out_is_refused(quiet_town: Town, cursor: str) -> None:
+    hand = quiet_town.hand("li")
+    headers = {"Authorization": f"Bearer {hand.token}"}
+    answer = quiet_town.app.test_client().get(f"/v1/sync/changes?since={cursor}", headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (400, "bad_cursor")
+
+
+def test_a_photo_is_seen_by_who_brought_it_and_by_who_sees_the_case(town: Town) -> None:
+    li, wang, chen = town.tablet("li"), town.hand("wang"), town.hand("chen")
+    name = li.add_photo(JPEG)
+    report(li, A1, photos=[name])
+    assert li.sync().photos == 1
+    town.gridtrail.follower.catch_up()
+
+    def seen(token: str):
+        return town.app.test_client().get(f"/v1/photos/{name}", headers={"Authorization": f"Bearer {token}"})
+
+    answer = seen(li.outbox.fact("token"))
+    assert (answer.status_code, answer.data, answer.content_type) == (200, JPEG, "image/jpeg")
+    assert seen(chen.token).data == JPEG
+    assert seen(wang.token).status_code == 404
+    # Naming the photo in an entry of one's own gives no right to it.
+    wang.send([wang.entry(0, area=A2, data={"household": "H", "outcome": "met", "photos": [name]})])
+    assert seen(wang.token).status_code == 404
+    assert town.gridtrail.photos.get(OFFICER, name) == (JPEG, "image/jpeg")
+
+
+def test_bringing_a_photo_again_changes_nothing(quiet_town: Town) -> None:
+    hand = quiet_town.hand("li")
+    content = JPEG + uuid4().bytes
+    name = hashlib.sha256(content).hexdigest()
+    headers = {"Authorization": f"Bearer {hand.token}"}
+    statuses = [quiet_town.app.test_client().put(f"/v1/photos/{name}", data=content, headers=headers).status_code for _ in range(3)]
+    assert statuses == [201, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "status", "code"),
+    [
+        (JPEG, "0" * 64, 422, "digest_mismatch"),
+        (b"<svg/>", None, 415, "not_a_photo"),
+        (b"\xff\xd8", None, 415, "not_a_photo"),
+        (JPEG, "../../etc/passwd", 404, "not_found"),
+        (JPEG, "A" * 64, 404, "not_found"),
+        (JPEG + bytes(8_388_608), None, 413, "too_large"),
+    ],
+)
+def test_what_is_no_photo_is_refused(quiet_town: Town, content: bytes, name: str | None, status: int, code: str) -> None:
+    hand = quiet_town.hand("li")
+    name = name or hashlib.sha256(content).hexdigest()
+    answer = quiet_town.app.test_client().put(f"/v1/photos/{name}", data=content, headers={"Authorization": f"Bearer {hand.token}"})
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+
+
+def test_a_tablet_learns_from_a_download_that_the_service_lost_entries(town: Town) -> None:
+    li = town.tablet("li")
+    li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
+    li.sync()
+    li.outbox.remember(confirmed=1)
+    town.gridtrail.follower.catch_up()
+    li.download()
+    assert li.waiting() == 0
+
+
+def test_what_the_service_refuses_as_a_whole_is_told_and_stays(town: Town) -> None:
+    li = town.tablet("li")
+    li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
+    li.outbox.remember(token="nonsense")
+    with pytest.raises(Refused) as no:
+        li.sync()
+    assert (no.value.status, no.value.code, li.waiting()) == (401, "not_logged_in", 1)
+
+
+def test_an_entry_that_no_strict_json_can_say_is_refused_by_the_tablet_itself(town: Town) -> None:
+    li = town.tablet("li")
+    for bad, why in ((float("nan"), "Out of range"), ("\ud800", "surrogates"), ("x" * 20_000, "16384")):
+        with pytest.raises(ValueError, match=why):
+            li.record("visit.made", str(uuid4()), A1, {"household": bad, "outcome": "met"})
+    assert li.waiting() == 0
+
+
+def test_confirmed_entries_are_kept_thirty_days_and_the_tree_goes_on(town: Town) -> None:
+    li = town.tablet("li")
+    for _ in range(3):
+        li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
+    li.sync()
+    town.clock.forward(days=29)
+    li.sync()
+    assert len(li.outbox.entries()) == 3
+    town.clock.forward(days=2)
+    li.sync()
+    assert li.outbox.entries() == []
+    li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
+    assert li.sync().recorded == 1
+    check_everything(town.gridtrail)
