@@ -11,7 +11,7 @@ from service.fleet.run import Fleet, InProcess
 from service.fleet.run import summary_of as run_summary
 from service.imports.mapping import load_mapping
 from service.tablet_client import Http
-from service.wiring import Gridtrail, make_app
+from service.wiring import Gridtrail
 
 DEFAULT_TABLETS = Path("var/tablets")
 
@@ -56,5 +56,5 @@ def make_fleet(pieces: Gridtrail, folder: Path, url: str | None, threads: int) -
     """A fleet that uploads over HTTP, or into an application of this process where no address is given."""
     if url:
         return Fleet(folder, url, Http, threads=threads)
-    app = make_app(pieces)
-    return Fleet(folder, pieces.config.base_url, lambda: InProcess(app), threads=1)
+    here = InProcess(pieces)
+    return Fleet(folder, pieces.config.base_url, lambda: here, threads=1)

@@ -4,6 +4,7 @@ A run can be stopped at any point and started again with the same plan and folde
 the service has is not sent again.
 """
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -16,11 +17,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from flask import Flask
+import structlog
 from tqdm import tqdm
 
 from service.fleet.plan import Member, Round, Step
 from service.tablet_client import Answer, Http, Tablet, Transport
+from service.wiring import Gridtrail, make_app
 
 UPLOADS = "/v1/sync/batches"
 
@@ -45,10 +47,11 @@ class Tally:
 
 
 class InProcess:
-    """Requests that go to an application in this process, through its whole HTTP layer."""
+    """Requests that go to an application in this process, through its whole HTTP layer. Only warnings are logged: it is no service."""
 
-    def __init__(self, app: Flask) -> None:
-        self.app = app
+    def __init__(self, pieces: Gridtrail) -> None:
+        self.app = make_app(pieces)
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
     def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         """One request."""
@@ -145,7 +148,10 @@ class Fleet:
     def _tablet(self, key: str) -> Tablet:
         """The tablet of a key, opened in this thread. Its monotonic clock runs with its wall clock: one boot that never ends."""
         options: dict[str, Any] = {"transport": self.transport, "wall": self.wall, "mono": lambda: self.wall().timestamp()}
-        return Tablet(str(self._path(key)), boot=f"fleet-{key}"[:36], **options)
+        tablet = Tablet(str(self._path(key)), boot=f"fleet-{key}"[:36], **options)
+        # A played tablet has to outlive its process, not a power cut: one flush for each of many thousand entries would take most of the time.
+        tablet.outbox.db.execute("PRAGMA synchronous=NORMAL")
+        return tablet
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.outbox"

@@ -156,7 +156,7 @@ SCRIPTS: tuple[Script, ...] = (
             ("zhao", "case.dispatched", 40, {"to": "urban"}),
             ("urban", "case.acknowledged", 25, {}),
         ),
-        late=("li", "case.acknowledged", 30, {"note": "Written without network, while the office sent the case on."}),
+        late=("li", "case.handled", 30, {"result": "Filled with gravel; no network here to say so."}),
     ),
     Script(
         "noise quarrel", 5, "14:30", "yang", "002002002", report("D", "Two families quarrel over noise at night", source="visit"),

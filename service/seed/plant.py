@@ -19,7 +19,7 @@ from service.imports.areas import Areas
 from service.imports.recording import record_areas
 from service.seed.city import PASSWORD, areas_of, cast_of
 from service.seed.story import DAYS, steps_of
-from service.wiring import Gridtrail, make_app
+from service.wiring import Gridtrail
 
 WINDOW = timedelta(hours=1)
 WAVE = timedelta(minutes=1)
@@ -67,12 +67,12 @@ def _tell(config: Config, folder: Path, last: date, seed: int, say: Callable[[st
             raise RuntimeError(f"the demo city cannot be registered: {areas.flaws[0]}")
         cast = cast_of(config.city)
         settle(pieces, cast, PASSWORD)
-        app = make_app(pieces)
+        here = InProcess(pieces)
 
         def before(each: Round) -> None:
             clock.reach(each.ends_at + each.wave * WAVE)
 
-        fleet = Fleet(folder, config.base_url, lambda: InProcess(app), threads=1, wall=clock, before_round=before)
+        fleet = Fleet(folder, config.base_url, lambda: here, threads=1, wall=clock, before_round=before)
         fleet.enrol(cast, lambda member: code_for(pieces, member))
         tally = fleet.run(rounds_of(steps_of(config.city, last, config.zone, seed), WINDOW))
         pieces.follower.catch_up()

@@ -1,0 +1,47 @@
+"""A terminal for the tests: runs commands on a fresh database, in a folder of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.cli import main
+from service.config import Config
+from service.wiring import Gridtrail
+
+DATA = Path(__file__).parent.parent / "data"
+ST_LOUIS = {"GRIDTRAIL_CITY": "2951", "GRIDTRAIL_TIME_ZONE": "America/Chicago"}
+
+Terminal = Callable[..., Result]
+
+
+def terminal_on(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Runs ``gridtrail ARGUMENTS``; the settings given by name stand in the environment."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GRIDTRAIL_DATABASE_URL", url)
+
+    def run(*arguments: object, code: int = 0, **settings: str) -> Result:
+        result = CliRunner().invoke(main, [str(each) for each in arguments], env=settings, prog_name="gridtrail", catch_exceptions=False)
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def terminal(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal on SQLite, for what does not depend on the store."""
+    return terminal_on(sqlite_url, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def any_terminal(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal on each store."""
+    return terminal_on(database_url, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def pieces() -> Callable[..., Gridtrail]:
+    """The wired pieces on the terminal's database."""
+    return lambda **overrides: Gridtrail(Config.from_environment(**overrides))

@@ -1,0 +1,107 @@
+"""Area trees and outlines from files: good rows recorded, bad ones named, the same again changes nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from service.imports.areas import code_of, read_areas
+from service.imports.mapping import load_mapping
+from service.imports.table import BadValue, UnreadableFile
+from tests.cli.conftest import DATA, ST_LOUIS, Terminal
+
+TREE = """level,code,name,parent_code
+city,411500000000,信阳市,410000000000
+county,411502000000,浉河区,411500000000
+town,411502001000,老城街道,411502000000
+community,411502001001,义阳居委会,411502001000
+grid,411502001001001,Grid 1,411502001001
+"""
+
+
+def written(folder: Path, text: str, name: str = "areas.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return path
+
+
+def test_official_codes_become_as_long_as_their_level(tmp_path: Path) -> None:
+    areas = read_areas(written(tmp_path, TREE), "2020-01-01")
+    assert [said["code"] for said in areas.found] == ["4115", "411502", "411502001", "411502001001", "411502001001001"]
+    assert not areas.flaws
+
+
+@pytest.mark.parametrize(("level", "official"), [("county", "411502001000"), ("city", "41"), ("subdistrict", "4115020010"), ("city", "41a5")])
+def test_a_code_that_is_not_of_its_level_is_refused(level: str, official: str) -> None:
+    with pytest.raises(BadValue):
+        code_of(level, official)
+
+
+@pytest.mark.parametrize(
+    ("row", "line", "column", "code"),
+    [
+        ("hamlet,411502,X,4115", 7, "level", "unknown_level"),
+        ("county,4115020011,X,4115", 7, "code", "wrong_length"),
+        ("county,41x502,X,4115", 7, "code", "not_a_code"),
+        ("county,411503,,4115", 7, "name", "empty"),
+        ("county,411503,X,4116", 7, "parent_code", "not_its_parent"),
+        ("county,411502,X,4115", 7, "code", "repeated"),
+        ("county,411503,X", 7, "", "ragged"),
+        ("county,411503,X\x01,4115", 7, "name", "control_character"),
+        ("county,411503,\udcff,4115", 7, "name", "not_utf8"),
+    ],
+)
+def test_a_bad_row_is_named_by_line_and_column_and_the_good_ones_stay(tmp_path: Path, row: str, line: int, column: str, code: str) -> None:
+    areas = read_areas(written(tmp_path, TREE + row + "\n"), "2020-01-01")
+    assert [(flaw.line, flaw.column, flaw.code) for flaw in areas.flaws] == [(line, column, code)]
+    assert len(areas.found) == 5
+    assert areas.total == 6
+
+
+def test_a_quote_that_never_ends_does_not_hide_the_rows_before_it(tmp_path: Path) -> None:
+    areas = read_areas(written(tmp_path, TREE + 'county,411503,"X,4115\n'), "2020-01-01")
+    assert [flaw.code for flaw in areas.flaws] == ["not_csv"]
+    assert len(areas.found) == 5
+
+
+@pytest.mark.parametrize("text", ["", "code,name\n4115,X\n", "level,code,name,name\n"])
+def test_a_file_without_the_columns_is_no_area_file(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UnreadableFile):
+        read_areas(written(tmp_path, text), "2020-01-01")
+
+
+def test_importing_twice_records_once_and_a_new_name_is_a_change(terminal: Terminal, tmp_path: Path) -> None:
+    path = written(tmp_path, TREE)
+    assert "5 areas registered, 0 changed, 0 as they were" in terminal("areas", "import", path).output
+    assert "0 areas registered, 0 changed, 5 as they were" in terminal("areas", "import", path).output
+    path.write_text(TREE.replace("Grid 1", "Grid one"), "utf-8")
+    assert "0 areas registered, 1 changed, 4 as they were" in terminal("areas", "import", path).output
+
+
+def test_an_area_of_another_city_is_refused_in_a_sentence(terminal: Terminal, tmp_path: Path) -> None:
+    path = written(tmp_path, "level,code,name\ncity,9999,Elsewhere\n")
+    assert "lies outside of city 4115" in terminal("areas", "import", path, code=1).output
+
+
+def test_a_neighbourhood_in_two_wards_becomes_a_grid_in_each() -> None:
+    areas = read_areas(DATA / "neighborhoods.geojson", "2000-01-01", load_mapping("stlouis"), DATA / "requests.csv")
+    grids = {said["code"]: said for said in areas.found if len(said["code"]) == 15}
+    assert list(grids) == ["295100001001001", "295100001001002", "295100002001001", "295100002001002"]
+    assert grids["295100001001002"]["polygon"] == grids["295100002001002"]["polygon"]
+    assert [(flaw.line, flaw.column) for flaw in areas.flaws] == [(3, "geometry")]
+
+
+def test_outlines_are_registered_with_polygon_and_centre(terminal: Terminal) -> None:
+    options = ("--mapping", "stlouis", "--pairs", DATA / "requests.csv")
+    result = terminal("areas", "import", DATA / "neighborhoods.geojson", *options, code=1, **ST_LOUIS)
+    assert "3 rows: 10 areas registered" in result.output
+    assert "line 3, column geometry: feature 3 has no Polygon" in result.output
+
+
+def test_plain_geojson_names_its_areas_itself(tmp_path: Path) -> None:
+    ring = "[[[114,32],[114.1,32],[114.1,32.1],[114,32]]]"
+    feature = '{"type":"Feature","properties":{"code":"411502001001001","name":"G","kind":"%s"},"geometry":{"type":"Polygon","coordinates":%s}}'
+    good, bad, off = feature % ("general", ring), feature % ("round", ring), feature % ("general", ring.replace("114.1", "190"))
+    path = written(tmp_path, f'{{"type":"FeatureCollection","features":[{good},{bad},{off}]}}', "grids.geojson")
+    areas = read_areas(path, "2020-01-01")
+    assert [said["centre"] for said in areas.found] == [[114.05, 32.05]]
+    assert [(flaw.line, flaw.code) for flaw in areas.flaws] == [(2, "unknown_kind"), (3, "off_the_globe")]

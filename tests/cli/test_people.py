@@ -1,0 +1,74 @@
+"""People and assignments from files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from projections import people as people_model
+from service.database import reading
+from service.fleet.settling import person_of
+from service.imports.people import read_people
+from service.wiring import Gridtrail
+from tests.cli.conftest import Terminal
+
+FILE = """login,label,role,unit,from,to,password
+li,Li,worker,411502001001001,2026-01-01,,a-long-demo-word
+li,Li,worker,411502001001002,2026-01-01,2026-06-30,
+hu,Hu,officer,411502/urban_management,2026-01-01,,
+"""
+BAD = """,X,worker,4115,2026-01-01,,
+zhao,X,king,4115,2026-01-01,,
+zhao,X,officer,41152,2026-01-01,,
+zhao,X,officer,411502/,2026-01-01,,
+zhao,X,officer,411502,soon,,
+zhao,X,officer,411502,2026-02-01,2026-01-01,
+"""
+
+
+def test_every_bad_row_says_its_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(FILE + BAD, "utf-8")
+    people = read_people(path)
+    assert len(people.found) == 3
+    assert [(flaw.line, flaw.column, flaw.code) for flaw in people.flaws] == [
+        (5, "login", "empty"),
+        (6, "role", "unknown_role"),
+        (7, "unit", "not_a_unit"),
+        (8, "unit", "not_a_unit"),
+        (9, "from", "not_a_day"),
+        (10, "to", "ends_before_it_begins"),
+    ]
+
+
+def test_the_same_file_twice_records_once(terminal: Terminal, tmp_path: Path, pieces: Callable[..., Gridtrail]) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(FILE, "utf-8")
+    first = terminal("people", "import", path).output
+    assert "3 rows: 2 people registered, 3 assignments recorded, 0 ended, 1 logins made, 0 assignments as they were" in first
+    again = terminal("people", "import", path).output
+    assert "3 rows: 0 people registered, 0 assignments recorded, 0 ended, 0 logins made, 3 assignments as they were" in again
+    gridtrail = pieces()
+    with reading(gridtrail.database) as conn:
+        held = people_model.assignments_of(conn, str(person_of("4115", "li")), "2026-07-01")
+    assert [each["unit"] for each in held] == ["411502001001001"]
+
+
+def test_a_last_day_that_is_named_later_ends_the_assignment(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(FILE, "utf-8")
+    terminal("people", "import", path)
+    path.write_text(FILE.replace("urban_management,2026-01-01,,", "urban_management,2026-01-01,2026-09-30,"), "utf-8")
+    assert "1 ended" in terminal("people", "import", path).output
+
+
+def test_a_weak_password_is_named_and_the_person_stays(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(FILE.replace("a-long-demo-word", "short"), "utf-8")
+    result = terminal("people", "import", path, code=1)
+    assert "line 2, column login" in result.output
+    assert "2 people registered" in result.output
+
+
+def test_a_unit_of_another_city_is_refused_in_a_sentence(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("login,role,unit,from\nli,worker,9999,2026-01-01\n", "utf-8")
+    assert "lies outside of city 4115" in terminal("people", "import", path, code=1).output
