@@ -42,7 +42,7 @@ class TabletNoun(Noun):
             for each in sorted({400, 401, 500, 503, *errors, *((403,) if policy == TABLET_READS else ())}):
                 wrapped = self.alt_response(each, HTTPStatus(each).name)(wrapped)
             wrapped = self.doc(operationId=view.__name__, **(doc or {}))(wrapped)
-            wrapped.policy = policy  # type: ignore[attr-defined]
+            wrapped.policy = policy
             self.route(path, methods=[method], endpoint=view.__name__)(wrapped)
             return view
 
@@ -58,7 +58,7 @@ class TabletNoun(Noun):
             for each in sorted({400, 401, 403, 500, 503, *errors, *((200,) if status == 201 else ())}):
                 wrapped = self.alt_response(each, HTTPStatus(each).name)(wrapped) if each >= 400 else wrapped
             wrapped = self.doc(operationId=view.__name__, **doc)(wrapped)
-            wrapped.policy = policy  # type: ignore[attr-defined]
+            wrapped.policy = policy
             self.route("/<string:sha256>", methods=[method], endpoint=view.__name__)(wrapped)
             return view
 

@@ -272,7 +272,7 @@ def schema_of(topic: str) -> type[Schema]:
     needed = {each.name for each in dataclass_fields(event) if each.default is MISSING and each.default_factory is MISSING}
     said = [name for name in fields_of(event)[0] if name != "area"]
     members = {name: FIELDS[name](required=name in needed) for name in said}
-    base: type[Schema] = Schema.from_dict(members, name="".join(part.title() for part in re.split(r"[._]", topic)))  # type: ignore[arg-type]
+    base: type[Schema] = Schema.from_dict(members, name="".join(part.title() for part in re.split(r"[._]", topic)))
     return type(base.__name__, (base,), {"Meta": type("Meta", (), {"unknown": RAISE})})
 
 

@@ -6,7 +6,6 @@ Faults of the body or of the seal refuse the batch; a fault of one entry stays w
 
 import time
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,6 +40,14 @@ MEDIA_TYPE = "application/x-ndjson"
 CHUNK = 65_536
 ENTRY_MEMBERS = frozenset({"seq", "kind", "v", "id", "area", "occurred_at", "mono_ms", "boot", "data"})
 SEAL_MEMBERS = frozenset({"seal", "base", "sent_at", "mono_ms", "boot", "waiting"})
+
+
+class Headers(Protocol):
+    """A request's headers."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """The header's value, or the default."""
+        ...
 
 
 class Readable(Protocol):
@@ -83,7 +90,7 @@ class Batch:
     seal: Seal
 
 
-def read_body(headers: Mapping[str, str], stream: Readable, config: Config) -> bytes:
+def read_body(headers: Headers, stream: Readable, config: Config) -> bytes:
     """The body's bytes, inflated. Problem for a wrong type, encoding or length; costs little however large the body is."""
     if headers.get("Content-Type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
         raise Problem("unsupported_media_type", f"A batch is {MEDIA_TYPE}.")

@@ -20,7 +20,7 @@ from projections.tables import PROGRESS
 from service.database import reading
 from service.ledger.store import Head
 from service.problems import Problem
-from service.sync.upload import standing_facts
+from service.sync.facts import standing_facts
 
 MOST_CURSOR = 20_000
 

@@ -16,7 +16,7 @@ from domain.aggregate import Act, Aggregate
 from domain.books import Books
 from domain.case import Case
 from domain.clock import utc_text
-from domain.entries import KINDS, Kind
+from domain.entries import KINDS, Kind, decide
 from domain.errors import Refusal
 from domain.patrol import Patrol
 from domain.visit import Visit
@@ -25,7 +25,7 @@ from service.identity import Identity
 from service.inspection import Inspection
 from service.ledger.mapper import aggregate_of
 from service.scope import Actor, Grant, NotYourRole, OutOfScope, authorise
-from service.sync.refusals import AlreadyBegun, EntryNotYourRole, EntryOutOfScope, NoSuchReference, NotBegun, Undecided, UnknownArea
+from service.sync.refusals import EntryNotYourRole, EntryOutOfScope, NoSuchReference, Undecided, UnknownArea
 
 log = structlog.get_logger(__name__)
 
@@ -122,16 +122,10 @@ class Deciding:
             raise Undecided
         data, area, ledger = entry["data"], entry["area"], entry["area"][:9]
         self._references_must_be_within_reach(data, ledger, act.day)
-        books = self._books_of(ledger)
-        if kind.starts:
-            if aggregate is not None:
-                raise AlreadyBegun
-            return getattr(kind.aggregate, kind.method)(act, books, UUID(entry["id"]), area=area, **data)
-        if not isinstance(aggregate, kind.aggregate) or aggregate.area != area:
+        if aggregate is not None and not kind.starts and getattr(aggregate, "area", area) != area:
             # A case is acted on where it lies, or a right in one area would reach into another. Elsewhere it is not told from none.
-            raise NotBegun
-        getattr(aggregate, kind.method)(act, books, **data)
-        return aggregate
+            aggregate = None
+        return decide(kind, act, self._books_of(ledger), stream=UUID(entry["id"]), area=area, said=data, aggregate=aggregate)
 
     def _references_must_be_within_reach(self, data: dict[str, Any], ledger: str, day: str) -> None:
         for name, kind in REFERENCES.items():

@@ -4,19 +4,18 @@ A code and a token are stored as hashes only. A tablet shows that it holds its p
 serves as the nonce. An answer that was lost can be asked for again with the same code and the same key, until the tablet uploads.
 """
 
-import base64
 import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from domain.aggregate import Act
+from domain.aggregate import Act, Fact
 from domain.areas import area_of, ledger_of
 from domain.clock import local_day, utc_text
 from domain.tablet import Tablet
@@ -28,6 +27,7 @@ from service.ledger.tree import Frontier
 from service.problems import CATALOGUE, Problem
 from service.scope import OFFICER, WORKER, Actor, authorise
 from service.sync.codes import canonical_code, new_code, proof_text
+from service.sync.facts import b64
 from service.sync.tables import ACTIVE, REVOKED, SET_ASIDE, enrolment_codes, tablet_states
 
 CATALOGUE.update(
@@ -148,7 +148,8 @@ class Enrolment:
         if not conn.execute(used.values(used_at=now, tablet=tablet)).rowcount:
             raise Problem("code_used", "Ask for a new code.")
         conn.execute(tablet_states.insert(), state)
-        self.gridtrail.ledgers.append(conn, code.ledger, [draft_of(event) for event in made.collect_events()])
+        drafts = [draft_of(cast(Fact, event)) for event in made.collect_events()]
+        self.gridtrail.ledgers.append(conn, code.ledger, drafts)
         return state
 
     def _again(self, conn: sa.Connection, code: Any, public: bytes, token: str) -> dict[str, Any]:
@@ -215,11 +216,6 @@ def limits_of(config: Any) -> dict[str, int]:
         "entry_depth": config.entry_max_depth,
         "photo_bytes": config.photo_max_bytes,
     }
-
-
-def b64(plain: bytes) -> str:
-    """Standard base64 text."""
-    return base64.b64encode(plain).decode()
 
 
 def _public_key(text: str, algorithm: str) -> bytes:

@@ -54,18 +54,6 @@ class EntryNotYourRole(Refusal):
     sentence = "Your role in this area may not do this."
 
 
-class NotBegun(Refusal):
-    """The entry acts on a case, patrol or visit that is not recorded in its area."""
-
-    sentence = "There is no record with this id in this area. Send its first fact before what follows from it."
-
-
-class AlreadyBegun(Refusal):
-    """The entry begins a case, patrol or visit under an id that is taken."""
-
-    sentence = "There is a record with this id already. Give what is new an id of its own."
-
-
 class NoSuchReference(Refusal):
     """The entry names a patrol, visit or case that is not recorded in this area, or not within reach: the two are not told apart."""
 

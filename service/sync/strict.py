@@ -5,6 +5,7 @@ and any depth up to 1024. Both are found here without a second parse of an ordin
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -31,9 +32,11 @@ def strict_loads(line: bytes, max_depth: int) -> Any:
 def _keys_within(value: Any, depth: int) -> int:
     """Number of keys in all objects of a value. NotStrict where it nests deeper than depth."""
     if type(value) is dict:
-        members, count = value.values(), len(value)
+        members: Iterable[Any] = value.values()
+        count = len(value)
     elif type(value) is list:
-        members, count = value, 0
+        members = value
+        count = 0
     else:
         return 0
     if depth < 1:

@@ -4,37 +4,35 @@ Deciding happens in memory, before the transaction. Whoever loses a race decides
 state is compared and moved on in the same transaction, and a commit whose answer was lost is found again by sequence.
 """
 
-import base64
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from domain.aggregate import Act
-from domain.clock import parse_utc, utc_text
+from domain.clock import utc_text
 from domain.errors import Refusal
 from domain.refusals import TabletRevoked
-from domain.tablet import Refused, Tablet
-from projections.recorded import read_line
 from service.database import Busy, CommitUnknown, reading, writing
-from service.inspection import Inspection
-from service.ledger.keys import checkpoint_of
 from service.ledger.mapper import draft_of
-from service.ledger.store import Appended, Draft, Head, VersionTaken
-from service.ledger.tree import Frontier, leaf_hash
+from service.ledger.store import Appended, Draft, VersionTaken
+from service.ledger.tree import Frontier
 from service.problems import CATALOGUE, Problem
-from service.sync.batch import Batch, Line, fault_of_entry
+from service.sync.batch import Batch, Line
 from service.sync.clocks import Clocks, clocks_of
 from service.sync.deciding import Deciding
-from service.sync.history import Continued, Damaged, Fork, Gap, compare, facts_of, leaf_of
+from service.sync.facts import act_of_the_service, forked_draft, kept_draft, standing_facts, uploaded_draft
+from service.sync.history import Continued, Damaged, Fork, Gap, compare, leaf_of
 from service.sync.photos import record_uses
+from service.sync.reapplication import Reapplication
+from service.sync.receipts import Decided, Receipts, recorded_entries
 from service.sync.refusals import Forked
 from service.sync.tables import ACTIVE, REVOKED, SET_ASIDE, tablet_states
+
+__all__ = ["Reapplication", "Uploads"]
 
 CATALOGUE.update(
     {
@@ -46,7 +44,6 @@ CATALOGUE.update(
     }
 )
 
-MOST_DETAIL = 500
 PAUSE_S = 0.02
 AFTER_REVOCATION = "The tablet was revoked; this entry came after the last that counts."
 
@@ -70,16 +67,6 @@ STATE_MOVED = (
 
 class LostRace(Exception):
     """Somebody moved the tablet's state on since it was read."""
-
-
-@dataclass(slots=True)
-class Decided:
-    """One entry's outcome, before it has a position."""
-
-    line: Line
-    ledger: str
-    index: int
-    refusal: Refusal | None
 
 
 class Plan:
@@ -108,6 +95,7 @@ class Uploads:
         self.database = gridtrail.database
         self.ledgers = gridtrail.ledgers
         self.config = gridtrail.config
+        self.receipts = Receipts(gridtrail)
 
     def take(self, ledger: str, tablet: UUID, batch: Batch) -> dict[str, Any]:
         """Records what is new in a verified batch and gives the receipt. Problem where the batch as a whole cannot be taken."""
@@ -132,17 +120,17 @@ class Uploads:
             try:
                 standing = self._standing(conn, state, batch)
             except Fork as fork:
-                forked = fork
+                forked: Fork | None = fork
             else:
                 forked = None
                 if standing.known == len(batch.lines):
-                    return self._receipt(conn, state, standing.frontier, batch, clocks, None, {})
+                    return self.receipts.of(conn, state, standing.frontier, batch, clocks, [], {})
                 plan = self._decide(conn, state, standing, clocks, careful)
         if forked is not None:
             self._set_aside(state, batch, forked, clocks)
         appended = self._record(state, batch, standing, plan, clocks)
         with reading(self.database) as conn:
-            return self._receipt(conn, state, standing.frontier, batch, clocks, plan, appended)
+            return self.receipts.of(conn, state, standing.frontier, batch, clocks, plan.decided, appended)
 
     def standing(self, state: sa.Row[Any]) -> dict[str, Any]:
         """What we hold of a tablet, and whether it may go on."""
@@ -156,23 +144,18 @@ class Uploads:
         if state.status == SET_ASIDE:
             raise self._contradiction(conn, "set_aside", state, "An officer looks into it. What is on the tablet stays there.")
         try:
-            return compare(ours, batch, lambda first, last: [leaf_of(row[4]) for row in self._uploaded(conn, state.tablet, first, last)])
+            return compare(ours, batch, lambda first, last: self._leaves(conn, state.tablet, first, last))
         except Gap as gap:
             raise self._contradiction(conn, "sequence_gap", state, f"Send from entry {state.size} on.") from gap
         except Damaged as damaged:
             raise Problem("root_mismatch", "The body was damaged on the way. Nothing was recorded; send the batch again.") from damaged
 
+    def _leaves(self, conn: sa.Connection, tablet: UUID, first: int, last: int) -> list[bytes]:
+        return [leaf_of(row[4]) for row in recorded_entries(self.ledgers, conn, tablet, first, last)]
+
     def _contradiction(self, conn: sa.Connection, code: str, state: sa.Row[Any], detail: str) -> Problem:
         """A 409 with all that a tablet needs to find its place again."""
         return Problem(code, detail, **standing_facts(self.ledgers.head(conn, state.ledger), state))
-
-    def _uploaded(self, conn: sa.Connection, tablet: UUID, first: int, last: int) -> list[tuple[int, str, int, str, bytes]]:
-        """One recorded line for each entry, the earliest: a re-applied refusal bears the same number later."""
-        found: dict[int, tuple[int, str, int, str, bytes]] = {}
-        for row in self.ledgers.uploaded(conn, tablet, first, last):
-            if row[0] not in found or row[3] == Refused.Kept.TOPIC:
-                found[row[0]] = row
-        return [found[seq] for seq in sorted(found)]
 
     # ---- deciding
 
@@ -220,8 +203,8 @@ class Uploads:
     # ---- recording
 
     def _record(self, state: sa.Row[Any], batch: Batch, standing: Continued, plan: Plan, clocks: Clocks) -> dict[str, Appended]:
-        fact = self._uploaded_fact(state, batch, standing, plan, clocks)
-        drafts = {**plan.drafts, state.ledger: [*plan.drafts.get(state.ledger, []), draft_of(fact)]}
+        fact = uploaded_draft(state, batch.seal, clocks, self.config.zone, standing.frontier.size, plan.refused)
+        drafts = {**plan.drafts, state.ledger: [*plan.drafts.get(state.ledger, []), fact]}
         with writing(self.database) as conn:
             self._move(conn, state, standing.frontier, state.status)
             record_uses(conn, plan.photos)
@@ -242,175 +225,18 @@ class Uploads:
         if conn.execute(STATE_MOVED, values).rowcount != 1:
             raise LostRace
 
-    def _act(self, state: sa.Row[Any], clocks: Clocks) -> dict[str, Any]:
-        """What a fact about the tablet itself records of its act: the service says it, on behalf of the person who holds the tablet."""
-        day = clocks.received_at.astimezone(self.config.zone).date().isoformat()
-        return Act(str(state.person), "system", utc_text(clocks.received_at), day, (), str(state.tablet)).recorded()
-
-    def _uploaded_fact(self, state: sa.Row[Any], batch: Batch, standing: Continued, plan: Plan, clocks: Clocks) -> Tablet.Uploaded:
-        seal = batch.seal
-        return Tablet.Uploaded(
-            originator_id=state.tablet,
-            originator_version=state.stream_version + 1,
-            timestamp=clocks.received_at,
-            seal=seal.note,
-            first=state.size,
-            size=standing.frontier.size,
-            recorded=len(plan.decided) - plan.refused,
-            refused=plan.refused,
-            waiting=seal.waiting,
-            skew_ms=clocks.skew_ms,
-            sent_at=seal.sent_at,
-            **self._act(state, clocks),
-        )
-
     def _set_aside(self, state: sa.Row[Any], batch: Batch, fork: Fork, clocks: Clocks) -> None:
         """Keeps both histories and sets the tablet aside; then says so."""
-        day = clocks.received_at.astimezone(self.config.zone).date().isoformat()
-        act = Act(str(state.person), "system", utc_text(clocks.received_at), day, (), str(state.tablet))
+        act = act_of_the_service(state, clocks.received_at, self.config.zone)
         drafts = [kept_draft(state.tablet, line, Forked(), state.area, act, forked=True) for line in fork.lines]
         ours = Frontier.from_bytes(state.frontier)
         with writing(self.database) as conn:
             # The same fork may be told again after a reinstatement; each entry is kept once.
             told = self.ledgers.streams(conn, state.ledger, [draft.stream for draft in drafts])
             drafts = [draft for draft in drafts if draft.stream not in told]
-            fact = Tablet.Forked(
-                originator_id=state.tablet,
-                originator_version=state.stream_version + 1,
-                timestamp=clocks.received_at,
-                seal=batch.seal.note,
-                size=ours.size,
-                root=b64(ours.root()),
-                kept=len(drafts),
-                **self._act(state, clocks),
-            )
             if not drafts and state.status == REVOKED:
                 raise self._contradiction(conn, "forked", state, "Both histories are kept; an officer looks into it.")
             self._move(conn, state, ours, SET_ASIDE if state.status == ACTIVE else state.status)
-            self.ledgers.append(conn, state.ledger, [*drafts, draft_of(fact)])
+            self.ledgers.append(conn, state.ledger, [*drafts, forked_draft(state, batch.seal, act, ours, len(drafts))])
         with reading(self.database) as conn:
             raise self._contradiction(conn, "forked", state, "Both histories are kept; an officer looks into it.")
-
-    # ---- answering
-
-    def _receipt(
-        self,
-        conn: sa.Connection,
-        state: sa.Row[Any],
-        frontier: Frontier,
-        batch: Batch,
-        clocks: Clocks,
-        plan: Plan | None,
-        appended: dict[str, Appended],
-    ) -> dict[str, Any]:
-        decided = plan.decided if plan else []
-        known = len(batch.lines) - len(decided)
-        base = batch.seal.base_size
-        outcomes = [_duplicate(row) for row in self._uploaded(conn, state.tablet, base, base + known - 1)] if known else []
-        outcomes += [_outcome(each, appended) for each in decided]
-        heads: dict[str, Head | Appended] = dict(appended)
-        for name in {each["ledger"] for each in outcomes} | {state.ledger}:
-            head = heads.get(name) or self.ledgers.head(conn, name)
-            if head is not None:
-                heads[name] = head
-        return {
-            "tablet": str(state.tablet),
-            "size": frontier.size,
-            "root": b64(frontier.root()),
-            "outcomes": outcomes,
-            "ledgers": [self._signed(heads[name]) for name in sorted(heads)],
-            "received_at": utc_text(clocks.received_at),
-            "skew_ms": clocks.skew_ms,
-        }
-
-    def _signed(self, head: Head | Appended) -> dict[str, Any]:
-        return {
-            "ledger": head.ledger,
-            "incarnation": head.incarnation,
-            "size": head.size,
-            "root": b64(head.root),
-            "checkpoint": checkpoint_of(head, self.config.origin, self.gridtrail.signer.private_key),
-        }
-
-
-def b64(plain: bytes) -> str:
-    """Standard base64 text."""
-    return base64.b64encode(plain).decode()
-
-
-def standing_facts(head: Head | None, state: sa.Row[Any]) -> dict[str, Any]:
-    """What we hold of a tablet: enough to see whether it is the same history, and to go on from there."""
-    frontier = Frontier.from_bytes(state.frontier)
-    return {
-        "size": frontier.size,
-        "root": b64(frontier.root()),
-        "frontier": [b64(root) for root in frontier.roots],
-        "incarnation": head.incarnation if head else None,
-    }
-
-
-def kept_draft(tablet: UUID, line: Line, refusal: Refusal, area: str, act: Act, *, forked: bool = False) -> Draft:
-    """The draft that keeps an entry as refused. A forked entry is no leaf of the tree that we hold, so it gets no place in its index."""
-    name = f"{'fork:' if forked else ''}{line.seq}:{leaf_hash(line.raw).hex()}"
-    recorded = {**act.recorded(), "entry": line.raw if line.entry is not None else None}
-    event = Refused.Kept(
-        originator_id=uuid5(tablet, name),
-        originator_version=1,
-        timestamp=None,
-        originator_topic="",
-        seq=line.seq,
-        code=refusal.code,
-        detail=refusal.detail[:MOST_DETAIL],
-        area=area,
-        person=act.by,
-        raw=None if line.entry is not None else b64(line.raw),
-        facts=refusal.facts or None,
-        **recorded,
-    )
-    draft = draft_of(event, line.seq)
-    if forked:
-        draft.seq = None
-    return draft
-
-
-def _outcome(decided: Decided, appended: dict[str, Appended]) -> dict[str, Any]:
-    position = appended[decided.ledger].first + decided.index
-    found: dict[str, Any] = {"seq": decided.line.seq, "outcome": "recorded", "ledger": decided.ledger, "position": position}
-    if decided.refusal is not None:
-        found |= _refusal(decided.refusal.code, decided.refusal.detail, decided.refusal.facts)
-    return found
-
-
-def _refusal(code: str, detail: str, facts: dict[str, Any] | None) -> dict[str, Any]:
-    told = {"outcome": "refused", "code": code, "detail": detail[:MOST_DETAIL]}
-    return {**told, "pointer": facts["pointer"]} if facts and "pointer" in facts else told
-
-
-def _duplicate(row: Sequence[Any]) -> dict[str, Any]:
-    seq, ledger, position, topic, line = row
-    found = {"seq": seq, "outcome": "duplicate", "first_outcome": "recorded", "ledger": ledger, "position": position}
-    if topic == Refused.Kept.TOPIC:
-        state = facts_of(line)
-        found |= _refusal(state["code"], state["detail"], state.get("facts"))
-        found |= {"outcome": "duplicate", "first_outcome": "refused"}
-    return found
-
-
-class Reapplication:
-    """Decides a refused entry once more, for the use case that re-applies it."""
-
-    def __init__(self, inspection: Inspection, conn: sa.Connection) -> None:
-        self.inspection = inspection
-        self.conn = conn
-
-    def decide(self, kept: Refused, entry: dict[str, Any], books: Any) -> tuple[str, Any]:
-        """The ledger, and the aggregate with the event pending that the kept entry becomes. Refusal where it still cannot be one."""
-        fault = fault_of_entry(entry)
-        if fault is not None:
-            raise fault
-        line = self.inspection.ledgers.streams(self.conn, kept.area[:9], [kept.id])[kept.id][0]
-        state = read_line(line).state
-        deciding = Deciding(self.inspection, self.conn, kept.person, state["tablet"])
-        deciding.load([entry], also_new=True)
-        act = deciding.admit(entry, leaf_of(line), parse_utc(state["happened_at"]))
-        return entry["area"][:9], deciding.decide(entry, act)
