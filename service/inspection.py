@@ -6,13 +6,13 @@ transaction. What decisions read (areas, assignments, rulebooks) is caught up be
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
 import orjson
 import sqlalchemy as sa
 
-from domain.aggregate import Act
+from domain.aggregate import Act, Aggregate, Fact
 from domain.areas import Area, area_of, ledger_of
 from domain.case import Case
 from domain.clock import Clock, local_day, utc_text
@@ -28,7 +28,7 @@ from projections.sight import Sight
 from service.config import Config
 from service.database import reading, writing
 from service.ledger.mapper import aggregate_of, draft_of
-from service.ledger.store import Appended, Ledgers, VersionTaken
+from service.ledger.store import Appended, Draft, Ledgers, VersionTaken
 from service.scope import Actor, OutOfScope, authorise
 
 AREA_STREAMS = UUID("6c1f6d3e-8f0b-5a52-9c0c-8f3a2e3b7a10")
@@ -67,6 +67,11 @@ def book_stream(city: str, kind: str, name: str) -> UUID:
     return uuid5(BOOK_STREAMS, f"{city}/{kind}/{name}")
 
 
+def drafts_of(aggregate: Aggregate) -> list[Draft]:
+    """The drafts of what an aggregate has decided and not recorded yet."""
+    return [draft_of(cast(Fact, event)) for event in aggregate.collect_events()]
+
+
 class Inspection:
     """All that people do to the record, apart from uploading batches."""
 
@@ -76,7 +81,7 @@ class Inspection:
         self.follower = follower
         self.clock = clock
         self.config = config
-        self._books: dict[str, tuple[tuple[int, int], Books]] = {}
+        self._books: dict[str, tuple[int, Books]] = {}
 
     # ---- what decisions read
 
@@ -104,7 +109,7 @@ class Inspection:
 
     def _save(self, ledger: str, *aggregates: Any) -> Appended:
         """Appends what the aggregates collected, in one transaction. VersionTaken where somebody was faster."""
-        drafts = [draft_of(event) for aggregate in aggregates for event in aggregate.collect_events()]
+        drafts = [draft for aggregate in aggregates for draft in drafts_of(aggregate)]
         with writing(self.database) as conn:
             return self.ledgers.append(conn, ledger, drafts)
 
@@ -248,6 +253,12 @@ class Inspection:
 
     def change_tablet(self, actor: Actor, ledger: str, tablet: str, method: str, said: dict[str, Any]) -> Saved:
         """Revokes or reinstates a tablet: the fact, and the state that the upload path reads, in one transaction."""
+        try:
+            return self._change_tablet(actor, ledger, tablet, method, said)
+        except VersionTaken as taken:
+            raise Contended from taken
+
+    def _change_tablet(self, actor: Actor, ledger: str, tablet: str, method: str, said: dict[str, Any]) -> Saved:
         from service.sync.tables import tablet_states
 
         with writing(self.database) as conn:
@@ -257,7 +268,7 @@ class Inspection:
             grant = authorise(actor, "tablet.manage", area=aggregate.area)
             books = self.books(conn, ledger)
             getattr(aggregate, method)(self.act_for(actor, grant.role), books, **said)
-            appended = self.ledgers.append(conn, ledger, [draft_of(event) for event in aggregate.collect_events()])
+            appended = self.ledgers.append(conn, ledger, drafts_of(aggregate))
             state = {"status": aggregate.status, "stream_version": aggregate.version, "last_valid": aggregate.last_valid}
             mine = (tablet_states.c.ledger == ledger) & (tablet_states.c.tablet == UUID(tablet))
             conn.execute(sa.update(tablet_states).where(mine).values(**state))
@@ -302,11 +313,13 @@ class Inspection:
         )
         drafts: dict[str, list[Any]] = {}
         for where, each in ((target, aggregate), (ledger, kept)):
-            drafts.setdefault(where, []).extend(draft_of(event) for event in each.collect_events())
-        with writing(self.database) as conn:
-            self.ledgers.append_all(conn, drafts)
-            head = self.ledgers.head(conn, target)
-        return Saved(target, head.size - 1 if head else -1, made.originator_version)
+            drafts.setdefault(where, []).extend(drafts_of(each))
+        try:
+            with writing(self.database) as conn:
+                appended = self.ledgers.append_all(conn, drafts)
+        except VersionTaken as taken:
+            raise Contended from taken
+        return Saved(target, appended[target].size - 1, made.originator_version)
 
     def _decide_again(self, conn: sa.Connection, kept: Refused, entry: dict[str, Any], books: Books) -> tuple[str, Any]:
         """The aggregate with the refused entry's event pending. Refusal where it still cannot be."""
