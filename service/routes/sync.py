@@ -26,7 +26,7 @@ def upload_batch() -> Any:
     pieces, state = gridtrail(), tablet()
     body = read_body(request.headers, open_stream(pieces.config.batch_max_bytes), pieces.config)
     batch = decode_batch(body, state.origin, state.public_key, pieces.config)
-    receipt = pieces.uploads.take(state.ledger, state.tablet, batch)
+    receipt = pieces.uploads.take(state, batch)
     return Response(orjson.dumps(receipt), content_type="application/json")
 
 

@@ -32,6 +32,10 @@ log = structlog.get_logger(__name__)
 REFERENCES: dict[str, type[Aggregate]] = {"patrol": Patrol, "visit": Visit, "into": Case}
 """Members of data that name another stream, and what it must be."""
 
+AREAS = sa.select(areas.C.code, areas.C.effective_from, areas.C.effective_to).where(
+    areas.C.code.in_(sa.bindparam("codes", expanding=True))
+)
+
 BROKEN = object()
 """Stands for an aggregate that an unforeseen fault may have left half changed."""
 
@@ -78,8 +82,7 @@ class Deciding:
                 self._known[ledger, name] = aggregate_of(found.get(stream, []))
 
     def _load_areas(self, codes: set[str]) -> None:
-        columns = areas.C.code, areas.C.effective_from, areas.C.effective_to
-        for code, first, last in self.conn.execute(sa.select(*columns).where(areas.C.code.in_(codes))):
+        for code, first, last in self.conn.execute(AREAS, {"codes": list(codes)}):
             self._areas.setdefault(code, []).append((first, last))
 
     def day_of(self, moment: datetime) -> str:

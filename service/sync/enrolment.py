@@ -46,6 +46,7 @@ CATALOGUE.update(
 )
 
 CODE_ATTEMPTS = 5
+BY_TOKEN = sa.select(tablet_states).where(tablet_states.c.token_hash == sa.bindparam("token_hash"))
 ALGORITHM = "ed25519"
 
 
@@ -196,7 +197,7 @@ class Enrolment:
     def tablet_of(self, token: str, *, reads: bool) -> Any:
         """The state row of the tablet that a token stands for. A revoked tablet or one set aside may deliver, and reads nothing."""
         with reading(self.database) as conn:
-            row = conn.execute(sa.select(tablet_states).where(tablet_states.c.token_hash == digest_of(token))).one_or_none()
+            row = conn.execute(BY_TOKEN, {"token_hash": digest_of(token)}).one_or_none()
         if row is None:
             raise Problem("not_logged_in", "The token is no tablet's.")
         if reads and row.status == REVOKED:

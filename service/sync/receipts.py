@@ -41,7 +41,7 @@ class Receipts:
 
     def of(
         self,
-        conn: sa.Connection,
+        conn: sa.Connection | None,
         state: Any,
         frontier: Frontier,
         batch: Batch,
@@ -49,13 +49,16 @@ class Receipts:
         decided: Sequence[Decided],
         appended: dict[str, Appended],
     ) -> dict[str, Any]:
-        """The receipt for a batch whose last entries were decided now, and whose first ones, if any, were known."""
+        """The receipt for a batch whose last entries were decided now, and whose first ones, if any, were known.
+
+        conn is needed only for what was known: everything else was appended a moment ago.
+        """
         base, known = batch.seal.base_size, len(batch.lines) - len(decided)
-        rows = recorded_entries(self.ledgers, conn, state.tablet, base, base + known - 1) if known else []
+        rows = recorded_entries(self.ledgers, conn, state.tablet, base, base + known - 1) if known and conn else []
         outcomes = [_duplicate(row) for row in rows] + [_outcome(each, appended) for each in decided]
         heads: dict[str, Head | Appended] = dict(appended)
         for name in {each["ledger"] for each in outcomes} | {state.ledger}:
-            head = heads.get(name) or self.ledgers.head(conn, name)
+            head = self.ledgers.head(conn, name) if conn and name not in heads else None
             if head is not None:
                 heads[name] = head
         return {

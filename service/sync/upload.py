@@ -47,6 +47,7 @@ CATALOGUE.update(
 PAUSE_S = 0.02
 AFTER_REVOCATION = "The tablet was revoked; this entry came after the last that counts."
 
+STATE = sa.select(tablet_states).where(tablet_states.c.ledger == sa.bindparam("ledger"), tablet_states.c.tablet == sa.bindparam("tablet"))
 STATE_MOVED = (
     sa.update(tablet_states)
     .where(
@@ -97,26 +98,30 @@ class Uploads:
         self.config = gridtrail.config
         self.receipts = Receipts(gridtrail)
 
-    def take(self, ledger: str, tablet: UUID, batch: Batch) -> dict[str, Any]:
-        """Records what is new in a verified batch and gives the receipt. Problem where the batch as a whole cannot be taken."""
-        seal = batch.seal
+    def take(self, state: Any, batch: Batch) -> dict[str, Any]:
+        """Records what is new in a verified batch and gives the receipt. Problem where the batch as a whole cannot be taken.
+
+        state is the tablet's row as its token was looked up; should it be stale, recording finds out, and it is read again.
+        """
+        seal, until = batch.seal, time.monotonic() + self.config.batch_max_seconds
         clocks = clocks_of(self.gridtrail.clock(), seal.sent_at, seal.mono_ms, seal.boot)
         for attempt in range(self.config.upload_attempts):
             if attempt:
                 time.sleep(random.uniform(0, PAUSE_S * 2**attempt))
+                if time.monotonic() > until:
+                    break
             try:
-                return self._take_once(ledger, tablet, batch, clocks, careful=attempt > 0)
+                return self._take_once(None if attempt else state, state, batch, clocks)
             except (VersionTaken, LostRace, CommitUnknown):
+                # A commit that is unknown may have happened: the next look finds its entries by their numbers.
                 continue
             except Busy as busy:
                 raise Problem("contended", str(busy), headers={"Retry-After": "2"}) from busy
         raise Problem("contended", "Send the batch again.", headers={"Retry-After": "2"})
 
-    def _take_once(self, ledger: str, tablet: UUID, batch: Batch, clocks: Clocks, *, careful: bool) -> dict[str, Any]:
+    def _take_once(self, fresh: Any, known: Any, batch: Batch, clocks: Clocks) -> dict[str, Any]:
         with reading(self.database) as conn:
-            state = conn.execute(
-                sa.select(tablet_states).where(tablet_states.c.ledger == ledger, tablet_states.c.tablet == tablet)
-            ).one()
+            state = fresh or conn.execute(STATE, {"ledger": known.ledger, "tablet": known.tablet}).one()
             try:
                 standing = self._standing(conn, state, batch)
             except Fork as fork:
@@ -125,10 +130,12 @@ class Uploads:
                 forked = None
                 if standing.known == len(batch.lines):
                     return self.receipts.of(conn, state, standing.frontier, batch, clocks, [], {})
-                plan = self._decide(conn, state, standing, clocks, careful)
+                plan = self._decide(conn, state, standing, clocks, careful=fresh is None)
         if forked is not None:
             self._set_aside(state, batch, forked, clocks)
         appended = self._record(state, batch, standing, plan, clocks)
+        if not standing.known:
+            return self.receipts.of(None, state, standing.frontier, batch, clocks, plan.decided, appended)
         with reading(self.database) as conn:
             return self.receipts.of(conn, state, standing.frontier, batch, clocks, plan.decided, appended)
 
@@ -159,7 +166,7 @@ class Uploads:
 
     # ---- deciding
 
-    def _decide(self, conn: sa.Connection, state: sa.Row[Any], standing: Continued, clocks: Clocks, careful: bool) -> Plan:
+    def _decide(self, conn: sa.Connection, state: sa.Row[Any], standing: Continued, clocks: Clocks, *, careful: bool) -> Plan:
         deciding = Deciding(self.gridtrail.inspection, conn, str(state.person), str(state.tablet))
         deciding.load([line.entry for line in standing.fresh if line.entry is not None and line.fault is None], also_new=careful)
         plan = Plan()

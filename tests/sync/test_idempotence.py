@@ -67,6 +67,25 @@ def test_the_same_batch_five_times_at_once_is_recorded_once(town: Town) -> None:
     check_everything(town.gridtrail)
 
 
+def test_tablets_that_write_to_one_patrol_at_once_are_all_recorded(town: Town) -> None:
+    patrol = str(uuid4())
+    tablets = [town.hand("li") for _ in range(4)]
+    tablets[0].send([tablets[0].entry(0, "patrol.started", id=patrol, data={})])
+
+    def passes(number: int) -> list[str]:
+        hand = tablets[number]
+        first = hand.frontier.size
+        passed = [{"checkpoint": f"{number}-{each}"} for each in range(3)]
+        lines = [hand.entry(seq, "patrol.checkpoint_passed", id=patrol, data=data) for seq, data in enumerate(passed, first)]
+        return [each["outcome"] for each in hand.send(lines).json["outcomes"]]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(passes, range(4))) == [["recorded"] * 3] * 4
+    versions = sorted(each["version"] for each in town.uploaded())
+    assert versions == list(range(1, 14))
+    check_everything(town.gridtrail)
+
+
 def test_a_gap_is_refused_with_all_that_a_tablet_needs_to_find_its_place(town: Town) -> None:
     hand = town.hand("li")
     assert hand.send([hand.entry(0)]).status_code == 200
