@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from service.fleet.generated import cast_of, steps_of
 from service.fleet.plan import Member, Step
 from service.fleet.settling import person_of, settle
-from service.imports.recording import record_areas, terminal_actor
 from service.imports.areas import Areas
+from service.imports.recording import record_areas, terminal_actor
 from service.ledger.note import Checkpoint
 from service.ledger.tree import Frontier, leaf_hash
 from service.seed.city import FROM_DAY
@@ -33,10 +33,10 @@ class Tablet:
 
 
 def grids_of(city: str, ledgers: int, grids: int) -> tuple[list[dict[str, Any]], list[str]]:
-    """Areas of a flat city with so many subdistricts, each with grids of one community; and the grids' codes, subdistrict by subdistrict."""
+    """Areas of a flat city with so many subdistricts, each with one community's grids; and the grids' codes, one ledger after another."""
     county = city + "02"
     areas: list[dict[str, Any]] = [{"code": city, "name": "City"}, {"code": county, "name": "District"}]
-    codes = []
+    codes: list[str] = []
     for ledger in range(1, ledgers + 1):
         subdistrict = f"{county}{ledger:03d}"
         areas.append({"code": subdistrict, "name": f"Subdistrict {ledger}"})

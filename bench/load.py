@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +87,9 @@ def send_all(config: Config, tablets: Sequence[Tablet], batches: slice, processe
     for client in clients:
         client.join()
     return took, Sent(
-        sum(part.recorded for part in parts), [each for part in parts for each in part.latencies], [each for part in parts for each in part.wrong]
+        sum(part.recorded for part in parts),
+        [each for part in parts for each in part.latencies],
+        [each for part in parts for each in part.wrong],
     )
 
 

@@ -40,7 +40,7 @@ ROWS = (
 def main() -> None:
     """Measures each store and prints the medians."""
     options = _options()
-    print(f"{options.tablets} tablets × {options.batches} batches × {ENTRIES} entries, {options.repeats} times, {os.cpu_count()} cores")
+    print(f"{options.tablets} tablets x {options.batches} batches x {ENTRIES} entries, {options.repeats} times, {os.cpu_count()} cores")
     measured = {}
     for name in options.stores:
         with STORES[name]() as store:

@@ -11,7 +11,7 @@ import psutil
 import psycopg
 
 ROOMY = {"max_wal_size": "8GB", "checkpoint_timeout": "30min", "max_connections": "100", "shared_buffers": "512MB"}
-"""Keeps checkpoints out of short measurements. What makes a commit durable is left as it comes: fsync, full_page_writes, synchronous_commit."""
+"""Keeps checkpoints out of short measurements. What makes a commit durable stays: fsync, full_page_writes, synchronous_commit."""
 
 
 @dataclass(frozen=True)

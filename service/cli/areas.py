@@ -39,4 +39,3 @@ def import_areas(file: Path, mapping_name: str | None, pairs: Path | None, effec
     )
     if areas.flaws:
         raise SystemExit(1)
-

@@ -25,13 +25,15 @@ def command() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--mapping", "mapping_name", required=True, help="Which column is what: a shipped mapping's name (stlouis), or a TOML file.")
 @click.option("--url", help="Upload over HTTP to this service, which must use the same database. In this process, if not given.")
-@click.option("--tablets", "folder", type=click.Path(path_type=Path), help="Folder of the tablets' outboxes. var/tablets/MAPPING, if not given.")
-@click.option("--report", type=click.Path(path_type=Path), default="var/cases-import.csv", show_default=True, help="What became of each row.")
+@click.option(
+    "--tablets", "folder", type=click.Path(path_type=Path), help="Folder of the tablets' outboxes. var/tablets/MAPPING, if not given."
+)
+@click.option(
+    "--report", type=click.Path(path_type=Path), default="var/cases-import.csv", show_default=True, help="What became of each row."
+)
 @click.option("--window-days", type=click.IntRange(1, 3660), default=90, show_default=True, help="Days of work in one round of uploads.")
 @click.option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Tablets that upload at once.")
-def import_cases(
-    file: Path, mapping_name: str, url: str | None, folder: Path | None, report: Path, window_days: int, threads: int
-) -> None:
+def import_cases(file: Path, mapping_name: str, url: str | None, folder: Path | None, report: Path, window_days: int, threads: int) -> None:
     """Tell a table of service requests as the work of a fleet, at its real times, over the real sync path.
 
     Tablets are enrolled for it; each uploads its own part, in rounds, so that what follows from another tablet's work comes later. Every

@@ -28,8 +28,8 @@ def import_people(file: Path, verbose: bool) -> None:
     show_flaws(people.flaws, verbose)
     click.echo(
         f"{people.total} rows: {counts['people']} people registered, {counts['assignments']} assignments recorded, "
-        f"{counts['ended']} ended, {counts['accounts']} logins made, {counts['same']} assignments as they were, {len(people.flaws)} rows refused."
+        f"{counts['ended']} ended, {counts['accounts']} logins made, {counts['same']} assignments as they were, "
+        f"{len(people.flaws)} rows refused."
     )
     if people.flaws:
         raise SystemExit(1)
-

@@ -27,7 +27,7 @@ def command(ledger: str, name: str, moment: str | None, form: str) -> None:
     model = READ_MODELS[name]
     pieces = gridtrail()
     rows = fold_lines(model, lines_until(pieces, ledger, *boundary(moment)))
-    show_rows(rows, [column.name for column in model.TABLE.columns], form)
+    show_rows(rows, [str(column.name) for column in model.TABLE.columns], form)
 
 
 def boundary(moment: str | None) -> tuple[int | None, str | None]:

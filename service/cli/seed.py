@@ -18,7 +18,9 @@ FOLDER = Path("var/tablets/seed")
 @click.command("seed")
 @click.option("--last-day", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the week that is told; yesterday, if not given.")
 @click.option("--seed", default=1, show_default=True, help="The same number and last day tell the same week.")
-@click.option("--tablets", "folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="Folder of the tablets' outboxes.")
+@click.option(
+    "--tablets", "folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="Folder of the tablets' outboxes."
+)
 def command(last_day: date | None, seed: int, folder: Path) -> None:
     """Plant a small city with a cast and one week of work. Logins and passwords are for demonstration. Again: keeps the data."""
     pieces = gridtrail()

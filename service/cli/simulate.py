@@ -27,10 +27,20 @@ from service.wiring import Gridtrail
 @click.option("--threads", type=click.IntRange(1, 64), default=8, show_default=True, help="Tablets that upload at once.")
 @click.option("--seed", default=1, show_default=True, help="The same number makes the same work.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Folder of the tablets' outboxes. var/tablets/simulate-SEED, if not given.")
-@click.option("--cases", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Tell a table of requests instead; needs --mapping.")
+@click.option(
+    "--cases", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Tell a table of requests instead; needs --mapping."
+)
 @click.option("--mapping", "mapping_name", help="With --cases: which column is what.")
 def command(
-    count: int, entries: int, batch: int, url: str | None, threads: int, seed: int, folder: Path | None, cases: Path | None, mapping_name: str | None
+    count: int,
+    entries: int,
+    batch: int,
+    url: str | None,
+    threads: int,
+    seed: int,
+    folder: Path | None,
+    cases: Path | None,
+    mapping_name: str | None,
 ) -> None:
     """Let a fleet of tablets work and upload: generated patrols, visits and reports, or the requests of a table."""
     pieces = gridtrail()

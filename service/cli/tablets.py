@@ -88,3 +88,4 @@ def _change(tablet: str, method: str, said: dict[str, Any]) -> None:
     if row is None:
         raise click.ClickException(f"There is no tablet {tablet}; gridtrail tablets list shows what there is.")
     pieces.inspection.change_tablet(terminal_actor(pieces.config), row["ledger"], tablet, method, said)
+    pieces.follower.catch_up(row["ledger"], models=["tablets"])

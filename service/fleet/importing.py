@@ -1,10 +1,11 @@
-"""A table of service requests told over the real sync path, with every row accounted for. Read by ``gridtrail cases import`` and simulate."""
+"""A table of service requests told over the real sync path, every row accounted for. Read by ``cases import`` and ``simulate``."""
 
 import csv
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -61,7 +62,7 @@ def tell(pieces: Gridtrail, mapping: Mapping, requests: Requests, fleet: Fleet, 
 
 def accounts_of(mapping: Mapping, requests: Requests, tally: Tally) -> list[Account]:
     """One account for each row of the table, in the table's order."""
-    refused = {}
+    refused: dict[int, tuple[str, dict[str, Any]]] = {}
     for step, outcome in tally.refused:
         refused.setdefault(step.line, (step.kind, outcome))
     accounts = [Account(flaw.line, "listed", code=flaw.code, reason=flaw.sentence) for flaw in requests.listed]

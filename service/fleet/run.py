@@ -149,7 +149,7 @@ class Fleet:
         """The tablet of a key, opened in this thread. Its monotonic clock runs with its wall clock: one boot that never ends."""
         options: dict[str, Any] = {"transport": self.transport, "wall": self.wall, "mono": lambda: self.wall().timestamp()}
         tablet = Tablet(str(self._path(key)), boot=f"fleet-{key}"[:36], **options)
-        # A played tablet has to outlive its process, not a power cut: one flush for each of many thousand entries would take most of the time.
+        # A played tablet has to outlive its process, not a power cut: a flush for each of many thousand entries takes most of the time.
         tablet.outbox.db.execute("PRAGMA synchronous=NORMAL")
         return tablet
 
@@ -176,7 +176,4 @@ def summary_of(tally: Tally) -> str:
     rate = entries / tally.seconds if tally.seconds else 0.0
     shown = ", ".join(f"{outcome} {count}" for outcome, count in sorted(tally.outcomes.items())) or "nothing"
     times = ", ".join(f"{name} {value:.0f} ms" for name, value in percentiles(tally.latencies).items()) or "none"
-    return (
-        f"{entries} entries in {tally.seconds:.1f} s, {rate:.0f} a second: {shown}.\n"
-        f"{len(tally.latencies)} uploads, latency: {times}."
-    )
+    return f"{entries} entries in {tally.seconds:.1f} s, {rate:.0f} a second: {shown}.\n{len(tally.latencies)} uploads, latency: {times}."

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 from domain.clock import utc_text
 from service.config import Config
@@ -44,7 +45,7 @@ class StoryClock:
 def plant(config: Config, folder: Path, last: date, seed: int, say: Callable[[str], None] = lambda _: None) -> Tally | None:
     """Plants the city and its week. None where that was done before. folder: of the tablets' outboxes."""
     told = folder / STORY_FILE
-    story = json.loads(told.read_text()) if told.exists() else {"last": last.isoformat(), "seed": seed, "done": False}
+    story: dict[str, Any] = json.loads(told.read_text()) if told.exists() else {"last": last.isoformat(), "seed": seed, "done": False}
     if story["done"]:
         return None
     folder.mkdir(parents=True, exist_ok=True)

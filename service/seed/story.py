@@ -140,4 +140,3 @@ def steps_of(city: str, last: date, zone: ZoneInfo, seed: int = 1) -> list[Step]
     for script in SCRIPTS:
         story.case(script)
     return story.steps
-

@@ -30,7 +30,9 @@ def test_official_codes_become_as_long_as_their_level(tmp_path: Path) -> None:
     assert not areas.flaws
 
 
-@pytest.mark.parametrize(("level", "official"), [("county", "411502001000"), ("city", "41"), ("subdistrict", "4115020010"), ("city", "41a5")])
+@pytest.mark.parametrize(
+    ("level", "official"), [("county", "411502001000"), ("city", "41"), ("subdistrict", "4115020010"), ("city", "41a5")]
+)
 def test_a_code_that_is_not_of_its_level_is_refused(level: str, official: str) -> None:
     with pytest.raises(BadValue):
         code_of(level, official)
@@ -99,7 +101,9 @@ def test_outlines_are_registered_with_polygon_and_centre(terminal: Terminal) -> 
 
 def test_plain_geojson_names_its_areas_itself(tmp_path: Path) -> None:
     ring = "[[[114,32],[114.1,32],[114.1,32.1],[114,32]]]"
-    feature = '{"type":"Feature","properties":{"code":"411502001001001","name":"G","kind":"%s"},"geometry":{"type":"Polygon","coordinates":%s}}'
+    feature = (
+        '{"type":"Feature","properties":{"code":"411502001001001","name":"G","kind":"%s"},"geometry":{"type":"Polygon","coordinates":%s}}'
+    )
     good, bad, off = feature % ("general", ring), feature % ("round", ring), feature % ("general", ring.replace("114.1", "190"))
     path = written(tmp_path, f'{{"type":"FeatureCollection","features":[{good},{bad},{off}]}}', "grids.geojson")
     areas = read_areas(path, "2020-01-01")

@@ -66,7 +66,11 @@ def test_the_record_has_the_real_times_in_the_towns_own_zone(terminal: Terminal,
     gridtrail = pieces(city="2951", time_zone="America/Chicago")
     case = case_of(load_mapping("stlouis"), "1023")
     with reading(gridtrail.database) as conn:
-        rows = conn.execute(sa.select(case_history.TABLE).where(case_history.C.case_id == case).order_by(case_history.C.version)).mappings().all()
+        rows = (
+            conn.execute(sa.select(case_history.TABLE).where(case_history.C.case_id == case).order_by(case_history.C.version))
+            .mappings()
+            .all()
+        )
     times = {row["topic"]: row["happened_at"] for row in rows}
     assert times["case.reported"] == "2010-03-14T07:59:30.000Z"
     assert times["case.handled"] == "2010-03-14T08:00:10.000Z"

@@ -1,0 +1,85 @@
+"""The demo city: one week told over the real sync path, the same for the same seed and day, kept when planted again."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from projections import open_cases, refusals
+from service.database import reading
+from service.seed.city import PASSWORD, cast_of
+from service.seed.story import steps_of
+from service.wiring import Gridtrail
+from tests.check import check_everything
+from tests.cli.conftest import Terminal
+
+LAST = "2026-11-20"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def test_the_week_has_cases_at_all_stages_and_one_refused_entry(any_terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
+    output = any_terminal("seed", "--last-day", LAST).output
+    assert "refused, as the story wants it: li case.handled: not_your_case" in output
+    gridtrail = pieces()
+    with reading(gridtrail.database) as conn:
+        statuses = set(conn.scalars(sa.select(open_cases.C.status)))
+        kept = conn.scalars(sa.select(refusals.C.code)).all()
+    wanted = {"reported", "accepted", "acknowledged", "handled", "suspended", "rejected", "merged", "closed"}
+    assert wanted <= statuses
+    assert kept == ["not_your_case"]
+    check_everything(gridtrail)
+
+
+def test_seeding_again_keeps_the_data(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
+    terminal("seed", "--last-day", LAST)
+    gridtrail = pieces()
+    with reading(gridtrail.database) as conn:
+        before = gridtrail.ledgers.ledgers(conn)
+    assert "its data is kept" in terminal("seed").output
+    with reading(gridtrail.database) as conn:
+        assert gridtrail.ledgers.ledgers(conn) == before
+
+
+def test_a_seed_that_was_stopped_goes_on_with_its_own_week(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
+    terminal("seed", "--last-day", LAST)
+    told = Path("var/tablets/seed/story.json")
+    told.write_text(json.dumps({**json.loads(told.read_text()), "done": False}))
+    gridtrail = pieces()
+    with reading(gridtrail.database) as conn:
+        before = gridtrail.ledgers.ledgers(conn)
+    terminal("seed", "--last-day", "2026-11-21")
+    with reading(gridtrail.database) as conn:
+        assert gridtrail.ledgers.ledgers(conn) == before
+
+
+def test_a_read_model_of_the_past_shows_what_was_known_then(terminal: Terminal) -> None:
+    terminal("seed", "--last-day", LAST)
+    ledger = "411502001"
+    then = terminal("replay", ledger, "--read-model", "open_cases", "--as-of", "2026-11-15T00:00:00+08:00").output.splitlines()
+    now = terminal("replay", ledger, "--read-model", "open_cases").output.splitlines()
+    assert 0 < len(then) < len(now)
+    first = terminal("replay", ledger, "--read-model", "areas", "--as-of", "0", "--format", "csv").output.splitlines()
+    assert len(first) == 2
+
+
+@pytest.mark.parametrize("login", [member.key for member in cast_of("4115")])
+def test_every_demo_password_is_accepted(login: str) -> None:
+    assert login not in PASSWORD
+
+
+def test_the_story_is_the_same_for_the_same_seed_and_day() -> None:
+    told = steps_of("4115", date(2026, 11, 20), SHANGHAI)
+    assert told == steps_of("4115", date(2026, 11, 20), SHANGHAI)
+    assert told != steps_of("4115", date(2026, 11, 20), SHANGHAI, seed=2)
+    assert {step.at.date() for step in told} <= {date(2026, 11, day) for day in range(14, 22)}
+
+
+def test_everybody_can_log_in(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
+    terminal("seed", "--last-day", LAST)
+    identity = pieces().identity
+    for member in cast_of("4115"):
+        assert identity.log_in(member.key, PASSWORD).token
