@@ -85,19 +85,28 @@ def check_tablets(histories: dict[str, list[bytes]]) -> None:
     """Each tablet's tree is hashed again from the ledgers alone, up to every seal, and every seal is signed by its key."""
     entries: dict[str, dict[int, bytes]] = {}
     tablets: dict[str, list[bytes]] = {}
+    reapplied = reapplications(histories)
     for lines in histories.values():
         for line in lines:
             recorded = read_line(line)
             if recorded.topic.startswith("tablet."):
                 tablets.setdefault(recorded.stream, []).append(line)
             entry = bytes_of_entry(recorded, line)
-            if entry is not None and recorded.state.get("code") != "forked":
+            again = (recorded.ledger, recorded.stream, recorded.version) in reapplied
+            if entry is not None and recorded.state.get("code") != "forked" and not again:
                 seq = recorded.state["seq"] if recorded.topic == "refused.kept" else orjson.loads(entry)["seq"]
                 mine = entries.setdefault(recorded.state["tablet"], {})
                 assert seq not in mine, f"entry {seq} of {recorded.state['tablet']} stands twice"
                 mine[seq] = entry
     for tablet, lines in tablets.items():
         check_seals(lines, entries.get(tablet, {}))
+
+
+def reapplications(histories: dict[str, list[bytes]]) -> set[tuple[str, str, int]]:
+    """The events that refused entries became later: the leaf of the tablet's tree is the refusal, not they."""
+    events = (read_line(line) for lines in histories.values() for line in lines)
+    facts = (event.state for event in events if event.topic == "refused.reapplied")
+    return {(fact["ledger"], fact["stream"], fact["version"]) for fact in facts}
 
 
 def bytes_of_entry(recorded: Recorded, line: bytes) -> bytes | None:

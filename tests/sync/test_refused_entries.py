@@ -206,6 +206,7 @@ def test_a_refused_entry_stands_where_its_officers_look_and_can_be_reapplied(tow
     assert (event["topic"], event["state"]["by"], event["state"]["entry"]["seq"]) == ("visit.made", person("qian"), 0)
     again = qian.post(qian.body([], base=qian.frontier))
     assert again.status_code == 200
+    check_everything(town.gridtrail)
 
 
 def test_late_facts_of_a_worker_who_moved_are_kept_and_attributed(town: Town) -> None:
