@@ -35,7 +35,11 @@ class Sent:
 def serving(config: Config, environment: dict[str, str]) -> Iterator[int]:
     """Runs the web server until the block ends; gives its process id."""
     process = subprocess.Popen(
-        gunicorn_command(config), env={**os.environ, **environment}, cwd=Path(__file__).parent.parent, start_new_session=True
+        gunicorn_command(config),
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parent.parent,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
     )
     try:
         _wait_until_it_answers(config, process)
@@ -53,8 +57,8 @@ def _wait_until_it_answers(config: Config, process: subprocess.Popen[bytes]) -> 
         try:
             connection = http.client.HTTPConnection(config.host, config.port, timeout=5)
             connection.request("GET", "/health")
-            if connection.getresponse().status < 500:
-                return
+            connection.getresponse()
+            return
         except OSError:
             time.sleep(0.1)
     raise RuntimeError("the web server does not answer")

@@ -15,12 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from bench.fleet import ENTRIES, Tablet, make_fleet
 from bench.load import free_port, send_all, serving
 from bench.raw import insert_rate, rows_of
 from bench.stores import Store, cpu_of, postgres_store, sqlite_store
 from projections import READ_MODELS
 from service.config import Config
+from service.ledger.keys import seed_of
 from service.wiring import Gridtrail
 
 RESULTS = Path(__file__).parent / "results"
@@ -66,7 +69,14 @@ def _options() -> argparse.Namespace:
 
 def measure(store: Store, options: argparse.Namespace) -> dict[str, list[float]]:
     """All figures of one store, each as often as there are repetitions, one after another so that all see the same machine."""
-    config = Config(database_url=store.url, workers=options.workers, threads=options.threads, port=free_port(), log_format="text")
+    config = Config(
+        database_url=store.url,
+        workers=options.workers,
+        threads=options.threads,
+        port=free_port(),
+        log_format="text",
+        signing_key=seed_of(Ed25519PrivateKey.generate()),
+    )
     pieces = Gridtrail(config)
     pieces.upgrade()
     fleet = make_fleet(pieces, options.tablets, options.batches * options.repeats, options.ledgers)
@@ -90,7 +100,7 @@ def _sync(
     expected = sum(len(tablet.bodies[batches]) for tablet in fleet) * ENTRIES
     environment = {
         "GRIDTRAIL_DATABASE_URL": config.database_url,
-        "GRIDTRAIL_SIGNING_KEY_FILE": config.signing_key_file,
+        "GRIDTRAIL_SIGNING_KEY": config.signing_key,
         "GRIDTRAIL_LOG_FORMAT": "text",
     }
     with serving(config, environment) as pid:
