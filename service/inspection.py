@@ -30,6 +30,8 @@ from service.database import reading, writing
 from service.ledger.mapper import aggregate_of, draft_of
 from service.ledger.store import Appended, Draft, Ledgers, VersionTaken
 from service.scope import Actor, OutOfScope, authorise
+from service.sync.photos import record_uses
+from service.sync.tables import tablet_states
 
 AREA_STREAMS = UUID("6c1f6d3e-8f0b-5a52-9c0c-8f3a2e3b7a10")
 BOOK_STREAMS = UUID("0b0f2f6e-3a42-5e0c-a6b9-6a3c4f1b9d21")
@@ -72,6 +74,14 @@ def drafts_of(aggregate: Aggregate) -> list[Draft]:
     return [draft_of(cast(Fact, event)) for event in aggregate.collect_events()]
 
 
+def photo_uses_of(ledger: str, aggregate: Aggregate) -> list[tuple[str, str, UUID, str, str]]:
+    """Where acts that are not recorded yet show photos: whoever sees the matter may then see them."""
+    events = cast(list[Any], aggregate.pending_events)
+    return [
+        (ledger, photo, event.originator_id, event.by, event.area) for event in events for photo in getattr(event, "photos", None) or ()
+    ]
+
+
 class Inspection:
     """All that people do to the record, apart from uploading batches."""
 
@@ -109,8 +119,10 @@ class Inspection:
 
     def _save(self, ledger: str, *aggregates: Any) -> Appended:
         """Appends what the aggregates collected, in one transaction. VersionTaken where somebody was faster."""
+        uses = [use for aggregate in aggregates for use in photo_uses_of(ledger, aggregate)]
         drafts = [draft for aggregate in aggregates for draft in drafts_of(aggregate)]
         with writing(self.database) as conn:
+            record_uses(conn, uses)
             return self.ledgers.append(conn, ledger, drafts)
 
     def _change(
@@ -259,8 +271,6 @@ class Inspection:
             raise Contended from taken
 
     def _change_tablet(self, actor: Actor, ledger: str, tablet: str, method: str, said: dict[str, Any]) -> Saved:
-        from service.sync.tables import tablet_states
-
         with writing(self.database) as conn:
             aggregate = self._load(conn, ledger, UUID(tablet))
             if not isinstance(aggregate, Tablet):
@@ -268,10 +278,11 @@ class Inspection:
             grant = authorise(actor, "tablet.manage", area=aggregate.area)
             books = self.books(conn, ledger)
             getattr(aggregate, method)(self.act_for(actor, grant.role), books, **said)
-            appended = self.ledgers.append(conn, ledger, drafts_of(aggregate))
             state = {"status": aggregate.status, "stream_version": aggregate.version, "last_valid": aggregate.last_valid}
             mine = (tablet_states.c.ledger == ledger) & (tablet_states.c.tablet == UUID(tablet))
+            # The tablet's row before the ledger's head, as uploads take them: the other order could deadlock with one.
             conn.execute(sa.update(tablet_states).where(mine).values(**state))
+            appended = self.ledgers.append(conn, ledger, drafts_of(aggregate))
         return Saved(ledger, appended.size - 1, aggregate.version)
 
     def dismiss_refused(self, actor: Actor, ledger: str, refused: str, reason: str) -> Saved:
@@ -311,11 +322,16 @@ class Inspection:
             version=made.originator_version,
             reason=reason,
         )
-        drafts: dict[str, list[Any]] = {}
-        for where, each in ((target, aggregate), (ledger, kept)):
-            drafts.setdefault(where, []).extend(drafts_of(each))
+        uses = photo_uses_of(target, aggregate)
+        again = drafts_of(aggregate)
+        for draft in again:
+            # The leaf of the tablet's tree is the kept refusal; the event that it became must not be found in its place.
+            draft.seq = None
+        drafts = {target: again}
+        drafts.setdefault(ledger, []).extend(drafts_of(kept))
         try:
             with writing(self.database) as conn:
+                record_uses(conn, uses)
                 appended = self.ledgers.append_all(conn, drafts)
         except VersionTaken as taken:
             raise Contended from taken
