@@ -63,15 +63,19 @@ def sentence_of(wrong: Exception) -> str | None:
     """The sentence of an error that a person can act on; None for a bug, which keeps its traceback."""
     from service.config import BadConfiguration
     from service.database import DatabaseRefused
+    from service.fleet.run import ForeignOutbox
     from service.imports.table import UnreadableFile
+    from service.ledger.keys import KeyRefused
     from service.problems import Problem
     from service.scope import NotYourRole, OutOfScope
+    from service.tablet_client import Refused, Unreachable
 
     if isinstance(wrong, Problem):
         return str(wrong.detail or wrong)
     if isinstance(wrong, OutOfScope | NotYourRole):
         return "This lies outside of the city that GRIDTRAIL_CITY names, or is not an administrator's to do."
-    if isinstance(wrong, Refusal | BadConfiguration | UnreadableFile | DatabaseRefused):
+    told = (Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, ForeignOutbox, Refused, Unreachable)
+    if isinstance(wrong, told):
         return str(wrong)
     if isinstance(wrong, sa.exc.OperationalError | sa.exc.ProgrammingError):
         return f"The database says: {wrong.orig}. If it is new, run: gridtrail db upgrade"

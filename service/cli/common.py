@@ -43,7 +43,7 @@ def _as_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]
 
 
 def _as_table(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]:
-    cells = [list(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
+    cells = [list(columns), *([" ".join(_cell(row.get(name)).split()) for name in columns] for row in rows)]
     widths = [min(60, max(len(row[at]) for row in cells)) for at in range(len(columns))]
     for row in cells:
         yield "  ".join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -51,7 +51,7 @@ Logins, all with the password {PASSWORD}:
 {logins}
 
 Addresses, once it serves:
-  {url}/v1/docs      the interface, to try
+  {url}/docs         the interface, to try
   {url}/health       how the parts are
 
 Try:

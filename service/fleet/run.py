@@ -21,7 +21,7 @@ import structlog
 from tqdm import tqdm
 
 from service.fleet.plan import Member, Round, Step
-from service.tablet_client import Answer, Http, Tablet, Transport
+from service.tablet_client import Answer, Http, Refused, Tablet, Transport
 from service.wiring import Gridtrail, make_app
 
 UPLOADS = "/v1/sync/batches"
@@ -44,6 +44,10 @@ class Tally:
         if first == "refused":
             self.codes[outcome.get("code", "")] += 1
             self.refused.append((step, outcome))
+
+
+class ForeignOutbox(Exception):
+    """The outboxes in a folder are of tablets that this service does not know."""
 
 
 class InProcess:
@@ -104,17 +108,32 @@ class Fleet:
         self._told: Counter[str] = Counter()
 
     def enrol(self, cast: Iterable[Member], code_for: Callable[[Member], str]) -> int:
-        """Enrols the tablets that are not enrolled yet; gives how many that were."""
+        """Enrols the tablets that are not enrolled yet; gives how many that were.
+
+        A tablet that is enrolled asks whether this service knows it: an outbox of another database would count its work as done.
+        """
         made = 0
         for member in tqdm([each for each in cast if each.tablet], desc="enrol", unit="tablet", disable=None, leave=False):
-            tablet = self._tablet(member.key)
-            enrolled = tablet.outbox.fact("token") is not None
-            tablet.outbox.close()
-            if not enrolled:
+            if not self._is_enrolled(member.key):
                 options = {"transport": self.transport, "wall": self.wall}
                 Tablet.enrol(self.url, code_for(member), str(self._path(member.key)), label=member.key, **options).outbox.close()
                 made += 1
         return made
+
+    def _is_enrolled(self, key: str) -> bool:
+        """Whether the tablet is enrolled here. What a stopped run left in its outbox is uploaded: it was the round's turn already."""
+        tablet = self._tablet(key)
+        try:
+            if tablet.outbox.fact("token") is None:
+                return False
+            tablet.sync()
+            return True
+        except Refused as no:
+            if no.status != 401:
+                raise
+            raise ForeignOutbox(f"The tablets in {self.folder} belong to another database than {self.url}; name another folder.") from no
+        finally:
+            tablet.outbox.close()
 
     def run(self, rounds: Sequence[Round]) -> Tally:
         """Uploads round after round; inside a round the tablets upload side by side."""

@@ -15,7 +15,7 @@ from domain.clock import utc_text
 from service.config import Config
 from service.fleet.plan import Round, rounds_of
 from service.fleet.run import Fleet, InProcess, Tally
-from service.fleet.settling import code_for, settle
+from service.fleet.settling import code_for, person_of, settle
 from service.imports.areas import Areas
 from service.imports.recording import record_areas
 from service.seed.city import PASSWORD, areas_of, cast_of
@@ -43,17 +43,36 @@ class StoryClock:
 
 
 def plant(config: Config, folder: Path, last: date, seed: int, say: Callable[[str], None] = lambda _: None) -> Tally | None:
-    """Plants the city and its week. None where that was done before. folder: of the tablets' outboxes."""
-    told = folder / STORY_FILE
-    story: dict[str, Any] = json.loads(told.read_text()) if told.exists() else {"last": last.isoformat(), "seed": seed, "done": False}
+    """Plants the city and its week. None where that was done before; a week that was stopped goes on. folder: of the tablets' outboxes."""
+    file = folder / STORY_FILE
+    if not _is_planted(config):
+        _set_aside(folder)
+    elif not file.exists():
+        return None
+    story: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"last": last.isoformat(), "seed": seed, "done": False}
     if story["done"]:
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    told.write_text(json.dumps(story))
-    last, seed = date.fromisoformat(story["last"]), story["seed"]
-    tally = _tell(config, folder, last, seed, say)
-    told.write_text(json.dumps({**story, "done": True}))
+    file.write_text(json.dumps(story))
+    tally = _tell(config, folder, date.fromisoformat(story["last"]), story["seed"], say)
+    file.write_text(json.dumps({**story, "done": True}))
     return tally
+
+
+def _is_planted(config: Config) -> bool:
+    """Whether the whole cast lives in this database; its last member is settled last."""
+    pieces = Gridtrail(config)
+    try:
+        return pieces.identity.label_of(str(person_of(config.city, cast_of(config.city)[-1].key))) is not None
+    finally:
+        pieces.database.dispose()
+
+
+def _set_aside(folder: Path) -> None:
+    """Outboxes of a database that is gone are kept under another name: their tablets are unknown to the new one."""
+    if folder.exists():
+        number = next(number for number in range(1, 10_000) if not folder.with_name(f"{folder.name}-{number}").exists())
+        folder.rename(folder.with_name(f"{folder.name}-{number}"))
 
 
 def _tell(config: Config, folder: Path, last: date, seed: int, say: Callable[[str], None]) -> Tally:

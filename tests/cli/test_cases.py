@@ -95,6 +95,15 @@ def test_the_same_number_with_other_content_is_merged_into_the_first(terminal: T
         assert conn.execute(query).scalar() == "merged"
 
 
+def test_outboxes_of_another_database_never_count_as_recorded(terminal: Terminal, tmp_path: Path) -> None:
+    import_all(terminal)
+    other = {**ST_LOUIS, "GRIDTRAIL_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
+    terminal("db", "upgrade", **other)
+    terminal("areas", "import", DATA / "neighborhoods.geojson", "--mapping", "stlouis", "--pairs", REQUESTS, code=1, **other)
+    result = terminal("cases", "import", REQUESTS, "--mapping", "stlouis", code=1, **other)
+    assert "belong to another database" in result.output
+
+
 def test_another_citys_deployment_is_refused_in_a_sentence(terminal: Terminal) -> None:
     result = terminal("cases", "import", REQUESTS, "--mapping", "stlouis", code=1)
     assert "set GRIDTRAIL_CITY=2951 GRIDTRAIL_TIME_ZONE=America/Chicago" in result.output

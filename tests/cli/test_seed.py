@@ -83,3 +83,17 @@ def test_everybody_can_log_in(terminal: Terminal, pieces: Callable[..., Gridtrai
     identity = pieces().identity
     for member in cast_of("4115"):
         assert identity.log_in(member.key, PASSWORD).token
+
+
+def test_a_new_database_gets_a_new_week_and_the_old_outboxes_stay(terminal: Terminal, tmp_path: Path) -> None:
+    terminal("seed", "--last-day", LAST)
+    other = {"GRIDTRAIL_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
+    terminal("db", "upgrade", **other)
+    assert "recorded 423, refused 1" in terminal("seed", "--last-day", LAST, **other).output
+    assert Path("var/tablets/seed-1/li.outbox").exists()
+
+
+def test_a_planted_database_whose_outboxes_are_gone_is_kept(terminal: Terminal) -> None:
+    terminal("seed", "--last-day", LAST)
+    Path("var/tablets/seed").rename("var/tablets/lost")
+    assert "its data is kept" in terminal("seed").output
