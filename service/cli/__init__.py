@@ -20,6 +20,7 @@ COMMANDS = (
     "ledger",
     "people",
     "replay",
+    "rulebooks",
     "seed",
     "serve",
     "simulate",

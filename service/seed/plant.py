@@ -11,13 +11,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from domain.books import shipped_items
 from domain.clock import utc_text
 from service.config import Config
 from service.fleet.plan import Round, rounds_of
 from service.fleet.run import Fleet, InProcess, Tally
 from service.fleet.settling import code_for, person_of, settle
 from service.imports.areas import Areas
-from service.imports.recording import record_areas
+from service.imports.recording import publish_books, record_areas
 from service.seed.city import PASSWORD, areas_of, cast_of
 from service.seed.story import DAYS, steps_of
 from service.wiring import Gridtrail
@@ -85,6 +86,7 @@ def _tell(config: Config, folder: Path, last: date, seed: int, say: Callable[[st
         record_areas(pieces, areas)
         if areas.flaws:
             raise RuntimeError(f"the demo city cannot be registered: {areas.flaws[0]}")
+        publish_books(pieces, shipped_items())
         cast = cast_of(config.city)
         settle(pieces, cast, PASSWORD)
         here = InProcess(pieces)
