@@ -4,19 +4,24 @@ Read by everything that holds a connection. Nobody else begins a transaction.
 """
 
 import importlib
-import threading
-from collections.abc import Iterator
+import select
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from psycopg.pq import TransactionStatus
 from sqlalchemy.pool import StaticPool
+
+from service.turns import Busy, CommitUnknown, Together, Turns
 
 try:
     sqlite = importlib.import_module("pysqlite3.dbapi2")
 except ImportError:  # No wheel for this platform; the version check below decides whether the standard library's will do.
     sqlite = importlib.import_module("sqlite3")
+
+T = TypeVar("T")
 
 CORRUPTING = ((3, 7, 0), (3, 51, 2))
 """First and last SQLite whose WAL can be corrupted when several connections write and checkpoint at once."""
@@ -41,17 +46,6 @@ class UnsafeSqlite(DatabaseRefused):
 
 class NotDurable(DatabaseRefused):
     """A commit on this database could be lost after it was acknowledged."""
-
-
-class Busy(Exception):
-    """The database did not give a lock or an answer in time. Nothing was recorded; trying again later is right."""
-
-
-class CommitUnknown(Exception):
-    """The connection broke at COMMIT: whether it was stored is unknown.
-
-    Never try the same write again blindly: look it up by sequence and hash first.
-    """
 
 
 class RolledBack(RuntimeError):
@@ -95,36 +89,6 @@ def check_sqlite_version(version: tuple[int, ...]) -> None:
         )
 
 
-class Turns:
-    """Who may use a SQLite database now. Writers of one process queue here, since SQLite's own waiting is by sleeping and unfair.
-
-    In memory there is one connection: readers take their turn as well, and whoever asks again inside a turn shares the open transaction.
-    """
-
-    def __init__(self, timeout_s: float) -> None:
-        self.timeout_s = timeout_s
-        self.lock = threading.Lock()
-        self.holder: int | None = None
-        self.conn: sa.Connection | None = None
-
-    @property
-    def mine(self) -> bool:
-        return self.holder == threading.get_ident()
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        if self.mine:
-            raise RuntimeError("This thread is writing already: one transaction cannot stand inside another.")
-        if not self.lock.acquire(timeout=self.timeout_s):
-            raise Busy(f"Another writer kept the database for more than {self.timeout_s} seconds.")
-        self.holder = threading.get_ident()
-        try:
-            yield
-        finally:
-            self.holder = self.conn = None
-            self.lock.release()
-
-
 def _open_sqlite(url: sa.URL, lock_timeout_s: float, pool_size: int) -> sa.Engine:
     check_sqlite_version(sqlite.sqlite_version_info)
     options: dict[str, Any] = {"poolclass": StaticPool}
@@ -137,6 +101,7 @@ def _open_sqlite(url: sa.URL, lock_timeout_s: float, pool_size: int) -> sa.Engin
         **options,
     )
     engine.turns = Turns(lock_timeout_s)  # type: ignore[attr-defined]
+    engine.together = Together(engine.turns)  # type: ignore[attr-defined]
     sa.event.listen(engine, "connect", _set_sqlite_up)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -171,14 +136,29 @@ def _open_postgres(url: sa.URL, lock_timeout_s: float, statement_timeout_s: floa
     given = url.query.get("options", "")
     # The URL's own options come last, so that they win.
     options = f"{options} {given if isinstance(given, str) else ' '.join(given)}".strip()
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         connect_args={"options": options, "connect_timeout": 10, "application_name": "gridtrail"},
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=statement_timeout_s,
-        pool_pre_ping=True,
     )
+    sa.event.listen(engine, "checkout", _refuse_dead)
+    return engine
+
+
+def _refuse_dead(raw: Any, _record: Any, _fairy: Any) -> None:
+    """Tells the pool to open a fresh connection in place of one that the server closed meanwhile. Nothing was sent on it, so nothing is lost.
+
+    Costs one system call where a ping costs a round trip: a server that goes away closes its sockets, and a closed socket can be read.
+    """
+    try:
+        waiting = select.poll()
+        waiting.register(raw.fileno(), select.POLLIN)
+        while waiting.poll(0):
+            raw.pgconn.consume_input()  # Perhaps only a notice or a changed setting; at the end of the stream this raises.
+    except psycopg.Error as gone:
+        raise sa.exc.InvalidatePoolError from gone
 
 
 def assert_durable(engine: sa.Engine) -> None:
@@ -240,6 +220,101 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
             turns.conn = conn
             conn.execution_options(writes=True)
             yield from _transaction(conn)
+
+
+@contextmanager
+def looking(engine: sa.Engine) -> Iterator[Any]:
+    """The driver's own connection, for a few statements that each see a moment of their own; nothing may be written through it.
+
+    Cheaper than reading: no transaction is begun and ended around them, and PostgreSQL gets them in one round trip (psycopg's pipeline).
+    """
+    if is_memory(engine):
+        with reading(engine) as conn:
+            yield conn.connection.driver_connection
+    elif is_sqlite(engine):
+        with _named_failures(), _held(engine) as driver:
+            yield driver
+    else:
+        with _named_failures(), _held(engine) as driver, _single_statements(driver), driver.pipeline():
+            yield driver
+
+
+def recording(engine: sa.Engine, work: Callable[[Any], T]) -> T:
+    """What work(driver) gives, done in one durable transaction on the driver's own connection; rolled back where it raises.
+
+    On PostgreSQL the statements of work travel in a pipeline, BEGIN before the first and COMMIT behind the last: it costs as many round
+    trips as work looks at results. A statement whose result nobody looks at must fail rather than match nothing. On SQLite the work of
+    several threads may be committed together, each behind a savepoint of its own; each is answered after the commit.
+
+    Busy: nothing was recorded. CommitUnknown: look before you write again.
+    """
+    together: Together | None = getattr(engine, "together", None)
+    with _named_failures():
+        if together is not None:
+            return together.do(engine, work)
+        with _held(engine) as driver, _single_statements(driver):
+            return _in_one_go(driver, work)
+
+
+def _in_one_go(driver: psycopg.Connection[Any], work: Callable[[Any], T]) -> T:
+    done = False
+    try:
+        with driver.pipeline():
+            driver.execute("BEGIN")
+            result = work(driver)
+            done = True
+            end = driver.execute("COMMIT")
+    except psycopg.Error as failed:
+        if not driver.closed:
+            # The server skipped everything behind the statement that failed, COMMIT too.
+            driver.rollback()
+            raise
+        if done:
+            raise CommitUnknown("The connection broke at COMMIT; whether it was stored must be looked up.") from failed
+        raise
+    except BaseException:
+        if not driver.closed:
+            driver.rollback()
+        raise
+    if end.statusmessage != "COMMIT":
+        raise RolledBack("A statement failed and the transaction was carried on; nothing was committed.")
+    return result
+
+
+@contextmanager
+def _held(engine: sa.Engine) -> Iterator[Any]:
+    """A pooled connection without SQLAlchemy around its statements."""
+    held = engine.raw_connection()
+    try:
+        yield held.driver_connection
+    finally:
+        if getattr(held.driver_connection, "closed", False):
+            held.invalidate()
+        held.close()
+
+
+@contextmanager
+def _single_statements(driver: psycopg.Connection[Any]) -> Iterator[None]:
+    """psycopg begins no transaction of its own meanwhile. Known to the driver only; the server is asked nothing."""
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    """The driver's failures under the names that SQLAlchemy gives them, and waits as Busy."""
+    with _named_waits():
+        try:
+            yield
+        except (psycopg.OperationalError, psycopg.InterfaceError, sqlite.OperationalError) as failed:
+            if is_wait(failed):
+                raise
+            lost = isinstance(failed, psycopg.Error) and failed.sqlstate is None
+            raise sa.exc.OperationalError("a batch", None, failed, connection_invalidated=lost) from failed
 
 
 def _transaction(conn: sa.Connection) -> Iterator[sa.Connection]:

@@ -1,8 +1,11 @@
 """The one hot statement of the store: a batch of events and the ledger's new head, in the quickest form of each database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Never
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import psycopg
 import sqlalchemy as sa
@@ -10,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from service.database import sqlite
+from service.ledger.arrays import BYTEA_OID, INT4_OID, INT8_OID, TEXT_OID, UUID_OID, Bigs, Blobs, Ints, Texts, Uuids, array_of
 
 if TYPE_CHECKING:
     from service.ledger.store import Draft
@@ -21,6 +25,13 @@ class VersionTaken(Exception):
     def __init__(self, ledger: str) -> None:
         self.ledger = ledger
         super().__init__(f"Somebody else recorded the next version of one of these streams of ledger {ledger}.")
+
+
+class HeadMoved(RuntimeError):
+    """The head was taken before; that it moved means that somebody writes past this store."""
+
+    def __init__(self, ledger: str) -> None:
+        super().__init__(f"the head of ledger {ledger} is not where it was taken any more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +53,11 @@ class Batch:
 
 COLUMNS = "(ledger, position, stream, version, topic, recorded_at, by_person, tablet, seq, line)"
 
+INT4, INT8 = Struct(">i"), Struct(">q")
+
 SQLITE_INSERT = f"INSERT INTO events {COLUMNS} VALUES (?,?,?,?,?,?,?,?,?,?)"
 SQLITE_HEAD = "UPDATE ledgers SET size = ?, frontier = ?, root = ?, recorded_at = ? WHERE ledger = ? AND size = ?"
+SQLITE_TAKE_HEAD = "SELECT size, frontier, incarnation, recorded_at FROM ledgers WHERE ledger = ?"
 SQLITE_CONFLICT = "events.ledger, events.stream, events.version"
 
 # What is the same for a whole batch is sent once; the rest goes as one array per column, in binary.
@@ -53,81 +67,110 @@ POSTGRES_INSERT = (
     "FROM unnest(%b::uuid[], %b::int4[], %b::text[], %b::uuid[], %b::uuid[], %b::int8[], %b::bytea[]) "
     "WITH ORDINALITY AS rows(stream, version, topic, by_person, tablet, seq, line, n)"
 )
-POSTGRES_HEAD = "UPDATE ledgers SET size = %s, frontier = %b, root = %b, recorded_at = %s WHERE ledger = %s AND size = %s"
+# Nobody waits for this statement's count before the commit: a head that is not where it was taken divides by zero.
+POSTGRES_HEAD = (
+    "UPDATE ledgers SET size = %s / (CASE WHEN size = %s THEN 1 ELSE 0 END), frontier = %b, root = %b, recorded_at = %s WHERE ledger = %s"
+)
+POSTGRES_TAKE_HEAD = "SELECT size, frontier, incarnation, recorded_at FROM ledgers WHERE ledger = %s FOR UPDATE"
 POSTGRES_CONFLICT = "events_stream_version"
 
+MAKE_HEAD = "INSERT INTO ledgers (ledger, size, frontier, root, incarnation, recorded_at) VALUES (?,0,?,?,?,'') ON CONFLICT DO NOTHING"
 
-def insert_into_sqlite(conn: sa.Connection, batch: Batch) -> None:
-    """Writes a batch through the driver's own cursor."""
-    rows = [
-        (
-            batch.ledger,
-            position,
-            draft.stream.hex,
-            draft.version,
-            draft.topic,
-            batch.recorded_at,
-            draft.by_person and draft.by_person.hex,
-            draft.tablet and draft.tablet.hex,
-            draft.seq,
-            line,
-        )
+FAULTS = (VersionTaken, HeadMoved, sqlite.DatabaseError, psycopg.Error)
+"""What can end an insert in the middle."""
+
+
+def on_sqlite(driver: Any) -> bool:
+    """Whether a driver's connection is SQLite's."""
+    return isinstance(driver, sqlite.Connection)
+
+
+def take_heads(driver: Any, ledgers: Sequence[str]) -> list[tuple[int, bytes, str, str] | None]:
+    """Size, frontier, incarnation and time of each ledger, in the order given, held until the transaction ends. None where there is none."""
+    if on_sqlite(driver):
+        return [driver.execute(SQLITE_TAKE_HEAD, (ledger,)).fetchone() for ledger in ledgers]
+    cursors = [driver.execute(POSTGRES_TAKE_HEAD, (ledger,), binary=True) for ledger in ledgers]
+    return [cursor.fetchone() for cursor in cursors]
+
+
+def make_head(driver: Any, ledger: str, frontier: bytes, root: bytes, incarnation: str) -> None:
+    """Makes the head of an empty ledger, unless somebody did."""
+    driver.execute(MAKE_HEAD if on_sqlite(driver) else MAKE_HEAD.replace("?", "%s"), (ledger, frontier, root, incarnation))
+
+
+def piped(driver: Any) -> AbstractContextManager[Any]:
+    """Statements whose results nobody looks at are sent together, where the protocol allows it."""
+    return nullcontext() if on_sqlite(driver) else driver.pipeline()
+
+
+def insert(driver: Any, batch: Batch) -> None:
+    """Writes a batch and the head after it. What the database refuses is told by naming_conflicts."""
+    if on_sqlite(driver):
+        driver.executemany(SQLITE_INSERT, _rows_of(batch))
+        moved = driver.execute(SQLITE_HEAD, (batch.size, batch.frontier, batch.root, batch.recorded_at, batch.ledger, batch.first))
+        if moved.rowcount != 1:
+            raise HeadMoved(batch.ledger)
+    else:
+        driver.execute(POSTGRES_INSERT, (batch.ledger, batch.first - 1, batch.recorded_at, *_columns_of(batch)))
+        driver.execute(POSTGRES_HEAD, (batch.size, batch.first, batch.frontier, batch.root, batch.recorded_at, batch.ledger))
+
+
+@contextmanager
+def naming_conflicts(ledger: str) -> Iterator[None]:
+    """VersionTaken and HeadMoved for what the databases call them."""
+    try:
+        yield
+    except sqlite.IntegrityError as taken:
+        if SQLITE_CONFLICT in str(taken):
+            raise VersionTaken(ledger) from taken
+        raise
+    except psycopg.errors.UniqueViolation as taken:
+        if taken.diag.constraint_name == POSTGRES_CONFLICT:
+            raise VersionTaken(ledger) from taken
+        raise
+    except psycopg.errors.DivisionByZero as moved:
+        raise HeadMoved(ledger) from moved
+
+
+def _rows_of(batch: Batch) -> list[tuple[Any, ...]]:
+    ledger, recorded_at = batch.ledger, batch.recorded_at
+    ids = _Hex()
+    return [
+        (ledger, position, ids[draft.stream], draft.version, draft.topic, recorded_at, ids[draft.by_person], ids[draft.tablet], draft.seq, line)
         for position, (draft, line) in enumerate(zip(batch.drafts, batch.lines, strict=True), batch.first)
     ]
-    cursor = _driver(conn).cursor()
-    try:
-        cursor.executemany(SQLITE_INSERT, rows)
-        cursor.execute(SQLITE_HEAD, (batch.size, batch.frontier, batch.root, batch.recorded_at, batch.ledger, batch.first))
-        _refuse_moved_head(batch, cursor.rowcount)
-    except sqlite.IntegrityError as taken:
-        _give_up(conn, batch, SQLITE_CONFLICT in str(taken), taken)
-    finally:
-        cursor.close()
 
 
-def insert_into_postgres(conn: sa.Connection, batch: Batch) -> None:
-    """Writes a batch in one round trip."""
-    drafts = batch.drafts
-    columns = (
-        [draft.stream for draft in drafts],
-        [draft.version for draft in drafts],
-        [draft.topic for draft in drafts],
-        [draft.by_person for draft in drafts],
-        [draft.tablet for draft in drafts],
-        [draft.seq for draft in drafts],
-        batch.lines,
+class _Hex(dict[UUID | None, str | None]):
+    """How SQLAlchemy writes ids into SQLite; each is made once."""
+
+    def __missing__(self, id_: UUID | None) -> str | None:
+        self[id_] = text = id_.hex if id_ is not None else None
+        return text
+
+
+def _columns_of(batch: Batch) -> tuple[bytes, ...]:
+    drafts, name = batch.drafts, _Bytes()
+    return (
+        Uuids(array_of(UUID_OID, [draft.stream.bytes for draft in drafts])),
+        Ints(array_of(INT4_OID, [INT4.pack(draft.version) for draft in drafts])),
+        Texts(array_of(TEXT_OID, [draft.topic.encode() for draft in drafts])),
+        Uuids(array_of(UUID_OID, [name[draft.by_person] for draft in drafts])),
+        Uuids(array_of(UUID_OID, [name[draft.tablet] for draft in drafts])),
+        Bigs(array_of(INT8_OID, [None if draft.seq is None else INT8.pack(draft.seq) for draft in drafts])),
+        Blobs(array_of(BYTEA_OID, batch.lines)),
     )
-    raw: psycopg.Connection[Any] = _driver(conn)
-    try:
-        with raw.pipeline(), raw.cursor() as cursor:
-            cursor.execute(POSTGRES_INSERT, (batch.ledger, batch.first - 1, batch.recorded_at, *columns))
-            cursor.execute(POSTGRES_HEAD, (batch.size, batch.frontier, batch.root, batch.recorded_at, batch.ledger, batch.first))
-        _refuse_moved_head(batch, cursor.rowcount)
-    except psycopg.errors.UniqueViolation as taken:
-        _give_up(conn, batch, taken.diag.constraint_name == POSTGRES_CONFLICT, taken)
+
+
+class _Bytes(dict[UUID | None, bytes | None]):
+    """The bytes of ids; each is made once."""
+
+    def __missing__(self, id_: UUID | None) -> bytes | None:
+        self[id_] = plain = id_.bytes if id_ is not None else None
+        return plain
 
 
 def insert_unless_present(conn: sa.Connection, table: sa.Table) -> sa.Insert:
     """An insert that leaves a row alone that is there already."""
     make = sqlite_dialect.insert if conn.dialect.name == "sqlite" else postgresql.insert
     return make(table).on_conflict_do_nothing()
-
-
-def _driver(conn: sa.Connection) -> Any:
-    return conn.connection.driver_connection
-
-
-def _refuse_moved_head(batch: Batch, rows: int) -> None:
-    # The head was taken before; that it moved means that somebody writes past this store.
-    if rows != 1:
-        raise RuntimeError(f"the head of ledger {batch.ledger} is not at {batch.first} any more")
-
-
-def _give_up(conn: sa.Connection, batch: Batch, version_taken: bool, failed: Exception) -> Never:
-    # Rows before the one that failed may stand in the transaction: roll it back here, so that nobody can commit a part of a batch.
-    transaction = conn.get_transaction()
-    if transaction is not None:
-        transaction.rollback()
-    if version_taken:
-        raise VersionTaken(batch.ledger) from failed
-    raise failed

@@ -6,15 +6,16 @@ of the commits: a reader that has seen position p will never see a new event at 
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 import sqlalchemy as sa
 
 from domain.clock import Clock, system_clock, utc_text
 from projections.recorded import LINE_LIMIT, write_line
-from service.database import is_sqlite
 from service.ledger import bulk
 from service.ledger.bulk import VersionTaken
 from service.ledger.tables import events, ledgers
@@ -68,10 +69,9 @@ class Head:
     recorded_at: str
 
 
-HEAD = sa.select(ledgers.c.size, ledgers.c.frontier, ledgers.c.incarnation, ledgers.c.recorded_at).where(
-    ledgers.c.ledger == sa.bindparam("ledger")
-)
-TAKE_HEAD = HEAD.with_for_update()
+NO_PLACE, NO_TIME = b'{"ledger":"","position":0', b',"recorded_at":""'
+"""What write_line writes for a line without a position and a time."""
+
 HEADS = sa.select(ledgers.c.ledger, ledgers.c.size, ledgers.c.root, ledgers.c.incarnation, ledgers.c.recorded_at).order_by(ledgers.c.ledger)
 ONE_HEAD = HEADS.where(ledgers.c.ledger == sa.bindparam("ledger"))
 SIZES = sa.select(ledgers.c.ledger, ledgers.c.size).order_by(ledgers.c.ledger)
@@ -112,30 +112,52 @@ class Ledgers:
         """
         if not drafts:
             raise ValueError("there is nothing to append")
-        head = self._take_head(conn, ledger)
-        recorded_at = max(utc_text(self.clock()), head.recorded_at)
-        first = head.size
-        lines = _lines_of(ledger, first, recorded_at, drafts)
-        frontier = Frontier.from_bytes(head.frontier)
+        return self.append_all(conn, {ledger: drafts})[ledger]
+
+    def append_all(self, conn: sa.Connection, drafts: Mapping[str, Sequence[Draft]]) -> dict[str, Appended]:
+        """Records events in several ledgers. Heads are taken in the order of the names, so that two such writers cannot deadlock."""
+        wanted = {ledger: drafts[ledger] for ledger in sorted(drafts) if drafts[ledger]}
+        try:
+            driver = conn.connection.driver_connection
+            with bulk.naming_conflicts(", ".join(wanted)), bulk.piped(driver):
+                return self.write(driver, wanted)
+        except bulk.FAULTS:
+            # Rows before the one that failed may stand in the transaction: roll it back here, so that nobody can commit a part of a batch.
+            transaction = conn.get_transaction()
+            if transaction is not None:
+                with suppress(sa.exc.DBAPIError):
+                    transaction.rollback()
+            raise
+
+    def write(self, driver: Any, drafts: Mapping[str, Sequence[Draft]]) -> dict[str, Appended]:
+        """The same on the driver's own connection, in service.database.recording; conflicts come under the database's own names.
+
+        What does not depend on the position is made before the heads are taken: others wait for the head.
+        """
+        names = sorted(drafts)
+        tails = {ledger: [_tail_of(draft) for draft in drafts[ledger]] for ledger in names}
+        heads = bulk.take_heads(driver, names)
+        return {
+            ledger: self._write(driver, ledger, head or self._first_head(driver, ledger), drafts[ledger], tails[ledger])
+            for ledger, head in zip(names, heads, strict=True)
+        }
+
+    def _write(self, driver: Any, ledger: str, head: Any, drafts: Sequence[Draft], tails: Sequence[tuple[bytes, bytes]]) -> Appended:
+        first, stored, incarnation, last_time = head
+        recorded_at = max(utc_text(self.clock()), last_time)
+        lines = _lines_of(ledger, first, recorded_at, drafts, tails)
+        frontier = Frontier.from_bytes(stored)
         if frontier.size != first:
             raise ValueError(f"the head of ledger {ledger} says {first} events and its frontier {frontier.size}")
         frontier.extend(leaf_hashes(lines))
         root = frontier.root()
-        write = bulk.insert_into_sqlite if is_sqlite(conn) else bulk.insert_into_postgres
-        write(conn, bulk.Batch(ledger, first, recorded_at, drafts, lines, frontier.to_bytes(), root))
-        return Appended(ledger, first, frontier.size, root, head.incarnation, recorded_at)
+        bulk.insert(driver, bulk.Batch(ledger, first, recorded_at, drafts, lines, frontier.to_bytes(), root))
+        return Appended(ledger, first, frontier.size, root, incarnation, recorded_at)
 
-    def append_all(self, conn: sa.Connection, drafts: Mapping[str, Sequence[Draft]]) -> dict[str, Appended]:
-        """Records events in several ledgers. Heads are taken in the order of the names, so that two such writers cannot deadlock."""
-        return {ledger: self.append(conn, ledger, drafts[ledger]) for ledger in sorted(drafts) if drafts[ledger]}
-
-    def _take_head(self, conn: sa.Connection, ledger: str) -> Any:
-        head = conn.execute(TAKE_HEAD, {"ledger": ledger}).one_or_none()
-        if head is None:
-            # Two first writers may come here at once: the second waits in the insert for the first's commit, and then finds its row.
-            conn.execute(bulk.insert_unless_present(conn, ledgers), _first_head(ledger))
-            head = conn.execute(TAKE_HEAD, {"ledger": ledger}).one()
-        return head
+    def _first_head(self, driver: Any, ledger: str) -> Any:
+        # Two first writers may come here at once: the second waits in the insert for the first's commit, and then finds its row.
+        bulk.make_head(driver, ledger, Frontier().to_bytes(), EMPTY_ROOT, _new_incarnation())
+        return bulk.take_heads(driver, [ledger])[0]
 
     def begin_incarnation(self, conn: sa.Connection) -> list[Head]:
         """Gives every ledger a new incarnation; to be called once after a backup was restored, before anybody may upload again.
@@ -223,26 +245,21 @@ class Ledgers:
         return low
 
 
-def _lines_of(ledger: str, first: int, recorded_at: str, drafts: Sequence[Draft]) -> list[bytes]:
-    lines = [
-        write_line(ledger, position, draft.stream, draft.version, draft.topic, recorded_at, draft.state, inline=draft.inline)
-        for position, draft in enumerate(drafts, first)
-    ]
+def _tail_of(draft: Draft) -> tuple[bytes, bytes]:
+    """What stands in a line between its position and its time, and behind the time."""
+    line = write_line("", 0, draft.stream, draft.version, draft.topic, "", draft.state, inline=draft.inline)
+    at = line.index(NO_TIME) + len(NO_TIME) - 1
+    return line[len(NO_PLACE) : at], line[at:]
+
+
+def _lines_of(ledger: str, first: int, recorded_at: str, drafts: Sequence[Draft], tails: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """The lines as write_line would write them, from the parts that were made beforehand."""
+    place, time = b'{"ledger":%b,"position":' % orjson.dumps(ledger), recorded_at.encode()
+    lines = [b"%b%d%b%b%b" % (place, position, before, time, behind) for position, (before, behind) in enumerate(tails, first)]
     for draft, line in zip(drafts, lines, strict=True):
         if len(line) > LINE_LIMIT:
             raise EntryTooLarge(draft.stream, draft.version, len(line))
     return lines
-
-
-def _first_head(ledger: str) -> dict[str, Any]:
-    return {
-        "ledger": ledger,
-        "size": 0,
-        "frontier": Frontier().to_bytes(),
-        "root": EMPTY_ROOT,
-        "incarnation": _new_incarnation(),
-        "recorded_at": "",
-    }
 
 
 def _new_incarnation() -> str:
