@@ -21,7 +21,7 @@ def command() -> None:
 
 @command.command("publish")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--shipped", is_flag=True, help="Publish the books that Gridtrail ships, so that deadlines can be recomputed from the ledger alone.")
+@click.option("--shipped", is_flag=True, help="Publish the books that come with Gridtrail.")
 def publish(files: tuple[Path, ...], shipped: bool) -> None:
     """Publish versions from JSON files with the members kind, name, version, effective_from and content.
 
