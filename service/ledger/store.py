@@ -5,7 +5,7 @@ of the commits: a reader that has seen position p will never see a new event at 
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from domain.clock import Clock, system_clock, utc_text
 from projections.recorded import LINE_LIMIT, write_line
 from service.ledger import bulk
 from service.ledger.bulk import VersionTaken
+from service.ledger.stretches import read_stretches
 from service.ledger.tables import events, ledgers
 from service.ledger.tree import EMPTY_ROOT, Frontier, leaf_hashes
 
@@ -116,11 +117,11 @@ class Ledgers:
 
     def append_all(self, conn: sa.Connection, drafts: Mapping[str, Sequence[Draft]]) -> dict[str, Appended]:
         """Records events in several ledgers. Heads are taken in the order of the names, so that two such writers cannot deadlock."""
-        wanted = {ledger: drafts[ledger] for ledger in sorted(drafts) if drafts[ledger]}
+        wanted = {ledger: each for ledger, each in drafts.items() if each}
         try:
             driver = conn.connection.driver_connection
             with bulk.naming_conflicts(", ".join(wanted)), bulk.piped(driver):
-                return self.write(driver, wanted)
+                return self.write(driver, self.prepare(wanted))
         except bulk.FAULTS:
             # Rows before the one that failed may stand in the transaction: roll it back here, so that nobody can commit a part of a batch.
             transaction = conn.get_transaction()
@@ -129,23 +130,28 @@ class Ledgers:
                     transaction.rollback()
             raise
 
-    def write(self, driver: Any, drafts: Mapping[str, Sequence[Draft]]) -> dict[str, Appended]:
+    def prepare(self, drafts: Mapping[str, Sequence[Draft]]) -> "Prepared":
+        """What can be made of the drafts before anybody has to wait: all of their lines but the position and the time."""
+        return Prepared({ledger: drafts[ledger] for ledger in sorted(drafts)}, {name: _tails_of(each) for name, each in drafts.items()})
+
+    def write(self, driver: Any, prepared: "Prepared", held: Callable[[], None] = lambda: None) -> dict[str, Appended]:
         """The same on the driver's own connection, in service.database.recording; conflicts come under the database's own names.
 
-        What does not depend on the position is made before the heads are taken: others wait for the head.
+        held is called once the heads are held and before anything is written; it may raise.
         """
-        names = sorted(drafts)
-        tails = {ledger: [_tail_of(draft) for draft in drafts[ledger]] for ledger in names}
+        names = list(prepared.drafts)
         heads = bulk.take_heads(driver, names)
+        held()
         return {
-            ledger: self._write(driver, ledger, head or self._first_head(driver, ledger), drafts[ledger], tails[ledger])
+            ledger: self._write(driver, ledger, head or self._first_head(driver, ledger), prepared)
             for ledger, head in zip(names, heads, strict=True)
         }
 
-    def _write(self, driver: Any, ledger: str, head: Any, drafts: Sequence[Draft], tails: Sequence[tuple[bytes, bytes]]) -> Appended:
+    def _write(self, driver: Any, ledger: str, head: Any, prepared: "Prepared") -> Appended:
+        drafts = prepared.drafts[ledger]
         first, stored, incarnation, last_time = head
         recorded_at = max(utc_text(self.clock()), last_time)
-        lines = _lines_of(ledger, first, recorded_at, drafts, tails)
+        lines = _lines_of(ledger, first, recorded_at, drafts, prepared.tails[ledger])
         frontier = Frontier.from_bytes(stored)
         if frontier.size != first:
             raise ValueError(f"the head of ledger {ledger} says {first} events and its frontier {frontier.size}")
@@ -173,6 +179,10 @@ class Ledgers:
     def lines(self, conn: sa.Connection, ledger: str, start: int = 0, limit: int = 500) -> list[bytes]:
         """The lines from a position on, in order."""
         return list(conn.scalars(LINES, {"ledger": ledger, "start": start, "most": limit}))
+
+    def stretches(self, conn: sa.Connection, wanted: Sequence[tuple[str, int, int]]) -> list[list[bytes]]:
+        """For each (ledger, start, end), the lines start..end-1 that there are, in order: one statement for many ledgers."""
+        return read_stretches(conn, wanted)
 
     def line(self, conn: sa.Connection, ledger: str, position: int) -> bytes | None:
         """The line at a position, or None."""
@@ -245,8 +255,19 @@ class Ledgers:
         return low
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Drafts by ledger, in the order of the names, and for each what stands in its line between position and time, and behind the time."""
+
+    drafts: dict[str, Sequence[Draft]]
+    tails: dict[str, list[tuple[bytes, bytes]]]
+
+
+def _tails_of(drafts: Sequence[Draft]) -> list[tuple[bytes, bytes]]:
+    return [_tail_of(draft) for draft in drafts]
+
+
 def _tail_of(draft: Draft) -> tuple[bytes, bytes]:
-    """What stands in a line between its position and its time, and behind the time."""
     line = write_line("", 0, draft.stream, draft.version, draft.topic, "", draft.state, inline=draft.inline)
     at = line.index(NO_TIME) + len(NO_TIME) - 1
     return line[len(NO_PLACE) : at], line[at:]

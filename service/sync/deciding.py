@@ -4,12 +4,12 @@ Everything is loaded before the first entry is decided; an entry may act on what
 as an act of the tablet's person, in the role and the units that this person had on the day it happened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 import structlog
 
 from domain.aggregate import Act, Aggregate
@@ -20,11 +20,11 @@ from domain.entries import KINDS, Kind, decide
 from domain.errors import Refusal
 from domain.patrol import Patrol
 from domain.visit import Visit
-from projections import areas
-from service.identity import Identity
+from service.database import reading
 from service.inspection import Inspection
 from service.ledger.mapper import aggregate_of
 from service.scope import Actor, Grant, NotYourRole, OutOfScope, authorise
+from service.sync.lookups import Known, look
 from service.sync.refusals import EntryNotYourRole, EntryOutOfScope, NoSuchReference, Undecided, UnknownArea
 
 log = structlog.get_logger(__name__)
@@ -32,40 +32,52 @@ log = structlog.get_logger(__name__)
 REFERENCES: dict[str, type[Aggregate]] = {"patrol": Patrol, "visit": Visit, "into": Case}
 """Members of data that name another stream, and what it must be."""
 
-AREAS = sa.select(areas.C.code, areas.C.effective_from, areas.C.effective_to).where(
-    areas.C.code.in_(sa.bindparam("codes", expanding=True))
-)
-
 BROKEN = object()
 """Stands for an aggregate that an unforeseen fault may have left half changed."""
 
 
-class Deciding:
-    """The decisions on one person's entries, on one consistent view of the ledgers."""
+class Shelf:
+    """The books of each city as they were last read; they are read again when a look tells another stand."""
 
-    def __init__(self, inspection: Inspection, conn: sa.Connection, person: str, tablet: str) -> None:
+    def __init__(self, inspection: Inspection) -> None:
         self.inspection = inspection
-        self.conn = conn
+        self._books: dict[str, tuple[int, Books]] = {}
+
+    def books(self, ledger: str, stand: int) -> Books:
+        """The rules in force in a ledger's city."""
+        city = ledger[:4]
+        found = self._books.get(city)
+        if found is None or found[0] != stand:
+            with reading(self.inspection.database) as conn:
+                found = self._books[city] = (stand, self.inspection.books(conn, ledger))
+        return found[1]
+
+
+class Deciding:
+    """The decisions on one person's entries."""
+
+    def __init__(self, zone: ZoneInfo, books: Callable[[str, int], Books], person: str, tablet: str) -> None:
+        self.zone = zone
         self.person = person
         self.tablet = tablet
-        self.zone = inspection.config.zone
+        self.found = Known()
+        self._books_at = books
         self._known: dict[tuple[str, str], Any] = {}
         self._actors: dict[str, Actor] = {}
         self._grants: dict[tuple[str, str, str], Grant | Refusal] = {}
-        self._areas: dict[str, list[tuple[str, str | None]]] = {}
+        self._units: dict[tuple[str, str], tuple[str, ...]] = {}
         self._books: dict[str, Books] = {}
 
-    def load(self, entries: Iterable[dict[str, Any]], *, also_new: bool = False) -> None:
-        """Loads what the entries act on and refer to, one statement per ledger.
+    def load(self, driver: Any, entries: Iterable[dict[str, Any]], *, also_new: bool = False) -> None:
+        """Loads what the entries act on and refer to, in one round trip.
 
         A new id is not looked for unless also_new is set: the store's unique key finds one that is taken, and the batch is decided again.
         """
         entries = list(entries)
-        self._load_areas({entry["area"] for entry in entries})
-        wanted: dict[str, dict[str, UUID]] = {}
+        wanted: dict[str, dict[str, None]] = {}
         begun: set[str] = set()
         for entry in entries:
-            ledger, names = entry["area"][:9], []
+            names = []
             if KINDS[entry["kind"]].starts:
                 begun.add(entry["id"])
                 names = [entry["id"]] if also_new else []
@@ -73,17 +85,10 @@ class Deciding:
                 names = [entry["id"]]
             data = entry["data"]
             names += [data[name] for name in REFERENCES if name in data and data[name] not in begun]
-            for name in names:
-                if (ledger, name) not in self._known:
-                    wanted.setdefault(ledger, {})[name] = UUID(name)
-        for ledger, ids in wanted.items():
-            found = self.inspection.ledgers.streams(self.conn, ledger, list(ids.values()))
-            for name, stream in ids.items():
-                self._known[ledger, name] = aggregate_of(found.get(stream, []))
-
-    def _load_areas(self, codes: set[str]) -> None:
-        for code, first, last in self.conn.execute(AREAS, {"codes": list(codes)}):
-            self._areas.setdefault(code, []).append((first, last))
+            if names:
+                wanted.setdefault(entry["area"][:9], {}).update(dict.fromkeys(names))
+        self.found = look(driver, self.person, {entry["area"] for entry in entries}, wanted)
+        self._known.update((name, aggregate_of(lines)) for name, lines in self.found.streams.items())
 
     def day_of(self, moment: datetime) -> str:
         """The city's date at a moment."""
@@ -91,12 +96,14 @@ class Deciding:
 
     def admit(self, entry: dict[str, Any], raw: bytes, moment: datetime) -> Act:
         """The act that the entry is, if its person may act there on that day. Refusal otherwise."""
-        day = self.day_of(moment)
-        grant = self._grant(entry["kind"], entry["area"], day, entry["id"])
-        if not self._in_force(entry["area"], day):
+        day, area = self.day_of(moment), entry["area"]
+        role = self._grant(entry["kind"], area, day, entry["id"]).role
+        if not self._in_force(area, day):
             raise UnknownArea
-        units = tuple(each.unit for each in self._actor(day).grants if each.role == grant.role)
-        return Act(self.person, grant.role, utc_text(moment), day, units, self.tablet, raw)
+        units = self._units.get((role, day))
+        if units is None:
+            units = self._units[role, day] = tuple(each.unit for each in self._actor(day).grants if each.role == role)
+        return Act(self.person, role, utc_text(moment), day, units, self.tablet, raw)
 
     def decide(self, entry: dict[str, Any], act: Act) -> Any:
         """The aggregate with the one event pending that the admitted entry becomes. Refusal where a rule says no."""
@@ -147,7 +154,7 @@ class Deciding:
     def _actor(self, day: str) -> Actor:
         actor = self._actors.get(day)
         if actor is None:
-            actor = self._actors[day] = Actor(self.person, Identity.grants_of(self.conn, self.person, day), self.tablet)
+            actor = self._actors[day] = Actor(self.person, self.found.grants_on(day), self.tablet)
         return actor
 
     def _grant(self, topic: str, area: str, day: str, stream: str) -> Grant:
@@ -174,12 +181,12 @@ class Deciding:
             return EntryNotYourRole()
 
     def _in_force(self, area: str, day: str) -> bool:
-        return any(first <= day and (last is None or day <= last) for first, last in self._areas.get(area, ()))
+        return any(first <= day and (last is None or day <= last) for first, last in self.found.areas.get(area, ()))
 
     def _books_of(self, ledger: str) -> Books:
         books = self._books.get(ledger)
         if books is None:
-            books = self._books[ledger] = self.inspection.books(self.conn, ledger)
+            books = self._books[ledger] = self._books_at(ledger, self.found.stands.get(ledger[:4], 0))
         return books
 
 

@@ -28,6 +28,7 @@ from service.problems import CATALOGUE, Problem
 from service.scope import OFFICER, WORKER, Actor, authorise
 from service.sync.codes import canonical_code, new_code, proof_text
 from service.sync.facts import b64
+from service.sync.states import state_of_token
 from service.sync.tables import ACTIVE, REVOKED, SET_ASIDE, enrolment_codes, tablet_states
 
 CATALOGUE.update(
@@ -46,7 +47,6 @@ CATALOGUE.update(
 )
 
 CODE_ATTEMPTS = 5
-BY_TOKEN = sa.select(tablet_states).where(tablet_states.c.token_hash == sa.bindparam("token_hash"))
 ALGORITHM = "ed25519"
 
 
@@ -196,8 +196,7 @@ class Enrolment:
 
     def tablet_of(self, token: str, *, reads: bool) -> Any:
         """The state row of the tablet that a token stands for. A revoked tablet or one set aside may deliver, and reads nothing."""
-        with reading(self.database) as conn:
-            row = conn.execute(BY_TOKEN, {"token_hash": digest_of(token)}).one_or_none()
+        row = state_of_token(self.database, digest_of(token))
         if row is None:
             raise Problem("not_logged_in", "The token is no tablet's.")
         if reads and row.status == REVOKED:

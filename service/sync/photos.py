@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from domain.clock import utc_text
 from projections import open_cases
 from service.database import reading, writing
-from service.ledger.bulk import insert_unless_present
+from service.ledger.bulk import insert_unless_present, on_sqlite
 from service.problems import CATALOGUE, Problem
 from service.scope import Actor, OutOfScope, sight_of
 from service.sync.batch import Readable
@@ -171,11 +171,16 @@ class Photos:
         return None
 
 
+USE = "INSERT INTO photo_uses (ledger, sha256, stream, person, area) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
+
+
 def record_uses(conn: sa.Connection, uses: Iterable[tuple[str, str, UUID, str, str]]) -> None:
     """Notes where acts that are being recorded show photos: (ledger, sha256, stream, person, area) each. In the acts' transaction."""
-    rows = [
-        {"ledger": ledger, "sha256": sha256, "stream": stream, "person": UUID(person), "area": area}
-        for ledger, sha256, stream, person, area in dict.fromkeys(uses)
-    ]
-    if rows:
-        conn.execute(insert_unless_present(conn, photo_uses), rows)
+    write_uses(conn.connection.driver_connection, uses)
+
+
+def write_uses(driver: Any, uses: Iterable[tuple[str, str, UUID, str, str]]) -> None:
+    """The same on the driver's own connection."""
+    for ledger, sha256, stream, person, area in dict.fromkeys(uses):
+        ids = (stream.hex, UUID(person).hex) if on_sqlite(driver) else (stream, UUID(person))
+        driver.execute(USE if on_sqlite(driver) else USE.replace("?", "%s"), (ledger, sha256, *ids, area))

@@ -7,7 +7,7 @@ state is compared and moved on in the same transaction, and a commit whose answe
 import random
 import time
 from datetime import datetime
-from typing import Any
+from typing import Any, Never
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,21 +16,23 @@ from domain.aggregate import Act
 from domain.clock import utc_text
 from domain.errors import Refusal
 from domain.refusals import TabletRevoked
-from service.database import Busy, CommitUnknown, reading, writing
+from service.database import Busy, CommitUnknown, looking, reading, recording, writing
+from service.ledger.bulk import naming_conflicts
 from service.ledger.mapper import draft_of
 from service.ledger.store import Appended, Draft, VersionTaken
 from service.ledger.tree import Frontier
 from service.problems import CATALOGUE, Problem
 from service.sync.batch import Batch, Line
 from service.sync.clocks import Clocks, clocks_of
-from service.sync.deciding import Deciding
+from service.sync.deciding import Deciding, Shelf
 from service.sync.facts import act_of_the_service, forked_draft, kept_draft, standing_facts, uploaded_draft
 from service.sync.history import Continued, Damaged, Fork, Gap, compare, leaf_of
-from service.sync.photos import record_uses
+from service.sync.photos import write_uses
 from service.sync.reapplication import Reapplication
 from service.sync.receipts import Decided, Receipts, recorded_entries
 from service.sync.refusals import Forked
-from service.sync.tables import ACTIVE, REVOKED, SET_ASIDE, tablet_states
+from service.sync.states import LostRace, State, move, state_now
+from service.sync.tables import ACTIVE, REVOKED, SET_ASIDE
 
 __all__ = ["Reapplication", "Uploads"]
 
@@ -46,28 +48,6 @@ CATALOGUE.update(
 
 PAUSE_S = 0.02
 AFTER_REVOCATION = "The tablet was revoked; this entry came after the last that counts."
-
-STATE = sa.select(tablet_states).where(tablet_states.c.ledger == sa.bindparam("ledger"), tablet_states.c.tablet == sa.bindparam("tablet"))
-STATE_MOVED = (
-    sa.update(tablet_states)
-    .where(
-        tablet_states.c.ledger == sa.bindparam("of_ledger"),
-        tablet_states.c.tablet == sa.bindparam("of_tablet"),
-        tablet_states.c.size == sa.bindparam("old_size"),
-        tablet_states.c.stream_version == sa.bindparam("old_version"),
-        tablet_states.c.status == sa.bindparam("old_status"),
-    )
-    .values(
-        size=sa.bindparam("new_size"),
-        frontier=sa.bindparam("new_frontier"),
-        stream_version=sa.bindparam("new_version"),
-        status=sa.bindparam("new_status"),
-    )
-)
-
-
-class LostRace(Exception):
-    """Somebody moved the tablet's state on since it was read."""
 
 
 class Plan:
@@ -97,8 +77,9 @@ class Uploads:
         self.ledgers = gridtrail.ledgers
         self.config = gridtrail.config
         self.receipts = Receipts(gridtrail)
+        self.shelf = Shelf(gridtrail.inspection)
 
-    def take(self, state: Any, batch: Batch) -> dict[str, Any]:
+    def take(self, state: State, batch: Batch) -> dict[str, Any]:
         """Records what is new in a verified batch and gives the receipt. Problem where the batch as a whole cannot be taken.
 
         state is the tablet's row as its token was looked up; should it be stale, recording finds out, and it is read again.
@@ -115,60 +96,68 @@ class Uploads:
             except (VersionTaken, LostRace, CommitUnknown):
                 # A commit that is unknown may have happened: the next look finds its entries by their numbers.
                 continue
+            except sa.exc.OperationalError as failed:
+                # A connection that broke before COMMIT was sent recorded nothing; a fresh one is tried once.
+                if attempt or not failed.connection_invalidated:
+                    raise
             except Busy as busy:
                 raise Problem("contended", str(busy), headers={"Retry-After": "2"}) from busy
         raise Problem("contended", "Send the batch again.", headers={"Retry-After": "2"})
 
-    def _take_once(self, fresh: Any, known: Any, batch: Batch, clocks: Clocks) -> dict[str, Any]:
-        with reading(self.database) as conn:
-            state = fresh or conn.execute(STATE, {"ledger": known.ledger, "tablet": known.tablet}).one()
-            try:
-                standing = self._standing(conn, state, batch)
-            except Fork as fork:
-                forked: Fork | None = fork
-            else:
-                forked = None
-                if standing.known == len(batch.lines):
-                    return self.receipts.of(conn, state, standing.frontier, batch, clocks, [], {})
-                plan = self._decide(conn, state, standing, clocks, careful=fresh is None)
-        if forked is not None:
-            self._set_aside(state, batch, forked, clocks)
+    def _take_once(self, fresh: State | None, known: State, batch: Batch, clocks: Clocks) -> dict[str, Any]:
+        state = fresh or state_now(self.database, known)
+        try:
+            standing = self._standing(state, batch)
+        except Fork as fork:
+            self._set_aside(state, batch, fork, clocks)
+        if standing.known == len(batch.lines):
+            return self._receipt(state, standing, batch, clocks, [], {})
+        plan = self._decide(state, standing, clocks, careful=fresh is None)
         appended = self._record(state, batch, standing, plan, clocks)
-        if not standing.known:
-            return self.receipts.of(None, state, standing.frontier, batch, clocks, plan.decided, appended)
-        with reading(self.database) as conn:
-            return self.receipts.of(conn, state, standing.frontier, batch, clocks, plan.decided, appended)
+        return self._receipt(state, standing, batch, clocks, plan.decided, appended)
 
-    def standing(self, state: sa.Row[Any]) -> dict[str, Any]:
+    def _receipt(
+        self, state: State, standing: Continued, batch: Batch, clocks: Clocks, decided: list[Decided], appended: dict[str, Appended]
+    ) -> dict[str, Any]:
+        if not standing.known and appended:
+            return self.receipts.of(None, state, standing.frontier, batch, clocks, decided, appended)
+        with reading(self.database) as conn:
+            return self.receipts.of(conn, state, standing.frontier, batch, clocks, decided, appended)
+
+    def standing(self, state: State) -> dict[str, Any]:
         """What we hold of a tablet, and whether it may go on."""
         with reading(self.database) as conn:
             return {"status": state.status, **standing_facts(self.ledgers.head(conn, state.ledger), state)}
 
     # ---- where the batch stands
 
-    def _standing(self, conn: sa.Connection, state: sa.Row[Any], batch: Batch) -> Continued:
-        ours = Frontier.from_bytes(state.frontier)
+    def _standing(self, state: State, batch: Batch) -> Continued:
+        """The usual batch goes on from where we are, and needs nothing of the database. Entries that we hold never change."""
         if state.status == SET_ASIDE:
-            raise self._contradiction(conn, "set_aside", state, "An officer looks into it. What is on the tablet stays there.")
+            raise self._contradiction("set_aside", state, "An officer looks into it. What is on the tablet stays there.")
         try:
-            return compare(ours, batch, lambda first, last: self._leaves(conn, state.tablet, first, last))
+            return compare(Frontier.from_bytes(state.frontier), batch, lambda first, last: self._leaves(state.tablet, first, last))
         except Gap as gap:
-            raise self._contradiction(conn, "sequence_gap", state, f"Send from entry {state.size} on.") from gap
+            raise self._contradiction("sequence_gap", state, f"Send from entry {state.size} on.") from gap
         except Damaged as damaged:
             raise Problem("root_mismatch", "The body was damaged on the way. Nothing was recorded; send the batch again.") from damaged
 
-    def _leaves(self, conn: sa.Connection, tablet: UUID, first: int, last: int) -> list[bytes]:
-        return [leaf_of(row[4]) for row in recorded_entries(self.ledgers, conn, tablet, first, last)]
+    def _leaves(self, tablet: UUID, first: int, last: int) -> list[bytes]:
+        with reading(self.database) as conn:
+            return [leaf_of(row[4]) for row in recorded_entries(self.ledgers, conn, tablet, first, last)]
 
-    def _contradiction(self, conn: sa.Connection, code: str, state: sa.Row[Any], detail: str) -> Problem:
+    def _contradiction(self, code: str, state: State, detail: str) -> Problem:
         """A 409 with all that a tablet needs to find its place again."""
-        return Problem(code, detail, **standing_facts(self.ledgers.head(conn, state.ledger), state))
+        with reading(self.database) as conn:
+            return Problem(code, detail, **standing_facts(self.ledgers.head(conn, state.ledger), state))
 
     # ---- deciding
 
-    def _decide(self, conn: sa.Connection, state: sa.Row[Any], standing: Continued, clocks: Clocks, *, careful: bool) -> Plan:
-        deciding = Deciding(self.gridtrail.inspection, conn, str(state.person), str(state.tablet))
-        deciding.load([line.entry for line in standing.fresh if line.entry is not None and line.fault is None], also_new=careful)
+    def _decide(self, state: State, standing: Continued, clocks: Clocks, *, careful: bool) -> Plan:
+        deciding = Deciding(self.config.zone, self.shelf.books, str(state.person), str(state.tablet))
+        entries = [line.entry for line in standing.fresh if line.entry is not None and line.fault is None]
+        with looking(self.database) as driver:
+            deciding.load(driver, entries, also_new=careful)
         plan = Plan()
         last_valid = state.last_valid if state.status == REVOKED else None
         for line in standing.fresh:
@@ -178,7 +167,7 @@ class Uploads:
                 self._decide_one(plan, deciding, state, line, clocks)
         return plan
 
-    def _decide_one(self, plan: Plan, deciding: Deciding, state: sa.Row[Any], line: Line, clocks: Clocks) -> None:
+    def _decide_one(self, plan: Plan, deciding: Deciding, state: State, line: Line, clocks: Clocks) -> None:
         """Adds the entry's event to the plan, or its kept refusal: in the entry's own ledger once the person's right there is known."""
         moment, act, entry = clocks.received_at, None, line.entry
         try:
@@ -198,7 +187,7 @@ class Uploads:
             plan.photos.append((ledger, photo, draft.stream, act.by, entry["area"]))
 
     def _keep(
-        self, plan: Plan, deciding: Deciding, state: sa.Row[Any], line: Line, refusal: Refusal, moment: datetime, act: Act | None = None
+        self, plan: Plan, deciding: Deciding, state: State, line: Line, refusal: Refusal, moment: datetime, act: Act | None = None
     ) -> None:
         area, ledger = state.area, state.ledger
         if act is not None and line.entry is not None:
@@ -209,30 +198,21 @@ class Uploads:
 
     # ---- recording
 
-    def _record(self, state: sa.Row[Any], batch: Batch, standing: Continued, plan: Plan, clocks: Clocks) -> dict[str, Appended]:
+    def _record(self, state: State, batch: Batch, standing: Continued, plan: Plan, clocks: Clocks) -> dict[str, Appended]:
         fact = uploaded_draft(state, batch.seal, clocks, self.config.zone, standing.frontier.size, plan.refused)
-        drafts = {**plan.drafts, state.ledger: [*plan.drafts.get(state.ledger, []), fact]}
-        with writing(self.database) as conn:
-            self._move(conn, state, standing.frontier, state.status)
-            record_uses(conn, plan.photos)
-            return self.ledgers.append_all(conn, drafts)
+        prepared = self.ledgers.prepare({**plan.drafts, state.ledger: [*plan.drafts.get(state.ledger, []), fact]})
+        frontier = standing.frontier.to_bytes()
 
-    def _move(self, conn: sa.Connection, state: sa.Row[Any], frontier: Frontier, status: str) -> None:
-        values = {
-            "of_ledger": state.ledger,
-            "of_tablet": state.tablet,
-            "old_size": state.size,
-            "old_version": state.stream_version,
-            "old_status": state.status,
-            "new_size": frontier.size,
-            "new_frontier": frontier.to_bytes(),
-            "new_version": state.stream_version + 1,
-            "new_status": status,
-        }
-        if conn.execute(STATE_MOVED, values).rowcount != 1:
-            raise LostRace
+        def work(driver: Any) -> dict[str, Appended]:
+            # The tablet's row before the ledgers' heads, as everybody takes them: the other order could deadlock.
+            moved = move(driver, state, standing.frontier.size, frontier, state.status)
+            write_uses(driver, plan.photos)
+            return self.ledgers.write(driver, prepared, lambda: _must_have_moved(moved))
 
-    def _set_aside(self, state: sa.Row[Any], batch: Batch, fork: Fork, clocks: Clocks) -> None:
+        with naming_conflicts(state.ledger):
+            return recording(self.database, work)
+
+    def _set_aside(self, state: State, batch: Batch, fork: Fork, clocks: Clocks) -> Never:
         """Keeps both histories and sets the tablet aside; then says so."""
         act = act_of_the_service(state, clocks.received_at, self.config.zone)
         drafts = [kept_draft(state.tablet, line, Forked(), state.area, act, forked=True) for line in fork.lines]
@@ -242,8 +222,13 @@ class Uploads:
             told = self.ledgers.streams(conn, state.ledger, [draft.stream for draft in drafts])
             drafts = [draft for draft in drafts if draft.stream not in told]
             if not drafts and state.status == REVOKED:
-                raise self._contradiction(conn, "forked", state, "Both histories are kept; an officer looks into it.")
-            self._move(conn, state, ours, SET_ASIDE if state.status == ACTIVE else state.status)
+                raise self._contradiction("forked", state, "Both histories are kept; an officer looks into it.")
+            status = SET_ASIDE if state.status == ACTIVE else state.status
+            _must_have_moved(move(conn.connection.driver_connection, state, ours.size, ours.to_bytes(), status))
             self.ledgers.append(conn, state.ledger, [*drafts, forked_draft(state, batch.seal, act, ours, len(drafts))])
-        with reading(self.database) as conn:
-            raise self._contradiction(conn, "forked", state, "Both histories are kept; an officer looks into it.")
+        raise self._contradiction("forked", state, "Both histories are kept; an officer looks into it.")
+
+
+def _must_have_moved(moved: Any) -> None:
+    if moved.rowcount != 1:
+        raise LostRace
