@@ -15,13 +15,16 @@ def system_clock() -> datetime:
 
 def utc_text(moment: datetime) -> str:
     """``2026-11-21T01:03:12.123Z``: UTC, milliseconds, always 24 characters, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def parse_utc(text: str) -> datetime:
     """The aware datetime of a text that utc_text wrote, or of any ISO 8601 time with an offset. ValueError otherwise."""
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    zone = moment.tzinfo
+    if zone is UTC:
+        return moment
+    if zone is None:
         raise ValueError(f"{text!r} has no offset from UTC")
     return moment.astimezone(UTC)
 

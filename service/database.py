@@ -148,7 +148,7 @@ def _open_postgres(url: sa.URL, lock_timeout_s: float, statement_timeout_s: floa
 
 
 def _refuse_dead(raw: Any, _record: Any, _fairy: Any) -> None:
-    """Tells the pool to open a fresh connection in place of one that the server closed meanwhile. Nothing was sent on it, so nothing is lost.
+    """Tells the pool to open a fresh connection in place of one that the server closed meanwhile. Nothing was sent on it.
 
     Costs one system call where a ping costs a round trip: a server that goes away closes its sockets, and a closed socket can be read.
     """
@@ -224,9 +224,9 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 @contextmanager
 def looking(engine: sa.Engine) -> Iterator[Any]:
-    """The driver's own connection, for a few statements that each see a moment of their own; nothing may be written through it.
+    """The driver's own connection, for one statement, which sees one moment of the database; nothing may be written through it.
 
-    Cheaper than reading: no transaction is begun and ended around them, and PostgreSQL gets them in one round trip (psycopg's pipeline).
+    Cheaper than reading: no transaction is begun and ended around the statement.
     """
     if is_memory(engine):
         with reading(engine) as conn:
@@ -235,7 +235,7 @@ def looking(engine: sa.Engine) -> Iterator[Any]:
         with _named_failures(), _held(engine) as driver:
             yield driver
     else:
-        with _named_failures(), _held(engine) as driver, _single_statements(driver), driver.pipeline():
+        with _named_failures(), _held(engine) as driver, _single_statements(driver):
             yield driver
 
 

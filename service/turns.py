@@ -127,7 +127,8 @@ class Together:
             jobs = [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
         failed: BaseException | None = RuntimeError("the leader of a commit was interrupted")
         try:
-            done = [job for job in jobs if _does(driver, job)]
+            for job in jobs:
+                _do(driver, job)
             failed = _committed(driver)
         except BaseException as broken:
             failed = broken
@@ -140,8 +141,8 @@ class Together:
                     job.end(failed)
 
 
-def _does(driver: Any, job: Job) -> bool:
-    """Whether a job's work stands in the transaction; what it raised is its own. A fault that ends the whole transaction is raised."""
+def _do(driver: Any, job: Job) -> None:
+    """Does a job's work in the transaction; what it raises is its own. A fault that ended the whole transaction is raised."""
     driver.execute("SAVEPOINT work")
     try:
         job.result = job.work(driver)
@@ -151,7 +152,6 @@ def _does(driver: Any, job: Job) -> bool:
         driver.execute("ROLLBACK TO work")
         job.end(failed)
     driver.execute("RELEASE work")
-    return not job.done
 
 
 def _committed(driver: Any) -> BaseException | None:

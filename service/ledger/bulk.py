@@ -86,7 +86,7 @@ def on_sqlite(driver: Any) -> bool:
 
 
 def take_heads(driver: Any, ledgers: Sequence[str]) -> list[tuple[int, bytes, str, str] | None]:
-    """Size, frontier, incarnation and time of each ledger, in the order given, held until the transaction ends. None where there is none."""
+    """Size, frontier, incarnation and time of each ledger, held until the transaction ends. None where there is none."""
     if on_sqlite(driver):
         return [driver.execute(SQLITE_TAKE_HEAD, (ledger,)).fetchone() for ledger in ledgers]
     cursors = [driver.execute(POSTGRES_TAKE_HEAD, (ledger,), binary=True) for ledger in ledgers]
@@ -136,7 +136,18 @@ def _rows_of(batch: Batch) -> list[tuple[Any, ...]]:
     ledger, recorded_at = batch.ledger, batch.recorded_at
     ids = _Hex()
     return [
-        (ledger, position, ids[draft.stream], draft.version, draft.topic, recorded_at, ids[draft.by_person], ids[draft.tablet], draft.seq, line)
+        (
+            ledger,
+            position,
+            ids[draft.stream],
+            draft.version,
+            draft.topic,
+            recorded_at,
+            ids[draft.by_person],
+            ids[draft.tablet],
+            draft.seq,
+            line,
+        )
         for position, (draft, line) in enumerate(zip(batch.drafts, batch.lines, strict=True), batch.first)
     ]
 

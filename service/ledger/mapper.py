@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -30,20 +30,14 @@ def draft_of(event: Fact, seq: int | None = None) -> Draft:
     timestamp and originator_topic are not stored: the one is recorded_at, the other follows from the topic.
     """
     said, derived = fields_of(type(event))
-    values = vars(event)
-    state = write_state({name: values[name] for name in derived}, {name: values[name] for name in said}, event.entry)
+    values, entry = vars(event), event.entry
+    facts = {name: value for name in derived if (value := values[name]) is not None}
+    # What an entry says stands in the entry itself.
+    state = write_state(facts, {} if entry is not None else {name: values[name] for name in said}, entry)
     if seq is None and event.tablet is not None:
-        seq = values["seq"] if "seq" in derived else _seq_of(event.entry)
-    return Draft(
-        stream=event.originator_id,
-        version=event.originator_version,
-        topic=type(event).TOPIC,  # type: ignore[attr-defined]
-        state=state,
-        by_person=_uuid_or_none(event.by),
-        tablet=_uuid_or_none(event.tablet),
-        seq=seq,
-        inline=True,
-    )
+        seq = values["seq"] if "seq" in derived else _seq_of(entry)
+    topic: str = type(event).TOPIC  # type: ignore[attr-defined]
+    return Draft(event.originator_id, event.originator_version, topic, state, _uuid_or_none(event.by), _uuid_or_none(event.tablet), seq, True)
 
 
 def event_of(line: bytes) -> Fact:
@@ -132,6 +126,7 @@ def _plan(event_class: type[Fact]) -> tuple[tuple[str, ...], dict[str, Any], boo
     return tuple(each.name for each in recorded), defaults, issubclass(event_class, AggregateCreated)
 
 
+@lru_cache(4096)  # The same person and tablet stand in each event of a batch.
 def _uuid_or_none(text: str | None) -> UUID | None:
     return UUID(text) if text is not None and text != SYSTEM else None
 

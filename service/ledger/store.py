@@ -268,7 +268,10 @@ def _tails_of(drafts: Sequence[Draft]) -> list[tuple[bytes, bytes]]:
 
 
 def _tail_of(draft: Draft) -> tuple[bytes, bytes]:
-    line = write_line("", 0, draft.stream, draft.version, draft.topic, "", draft.state, inline=draft.inline)
+    if draft.inline:
+        named = orjson.dumps({"stream": draft.stream, "version": draft.version, "topic": draft.topic})[1:-1]
+        return b',%b,"recorded_at":"' % named, b'","state":%b}' % draft.state
+    line = write_line("", 0, draft.stream, draft.version, draft.topic, "", draft.state)
     at = line.index(NO_TIME) + len(NO_TIME) - 1
     return line[len(NO_PLACE) : at], line[at:]
 
@@ -277,9 +280,9 @@ def _lines_of(ledger: str, first: int, recorded_at: str, drafts: Sequence[Draft]
     """The lines as write_line would write them, from the parts that were made beforehand."""
     place, time = b'{"ledger":%b,"position":' % orjson.dumps(ledger), recorded_at.encode()
     lines = [b"%b%d%b%b%b" % (place, position, before, time, behind) for position, (before, behind) in enumerate(tails, first)]
-    for draft, line in zip(drafts, lines, strict=True):
-        if len(line) > LINE_LIMIT:
-            raise EntryTooLarge(draft.stream, draft.version, len(line))
+    if max(map(len, lines)) > LINE_LIMIT:
+        draft, line = next(each for each in zip(drafts, lines, strict=True) if len(each[1]) > LINE_LIMIT)
+        raise EntryTooLarge(draft.stream, draft.version, len(line))
     return lines
 
 

@@ -294,7 +294,7 @@ class Shape:
             wrong = check(value)
             if wrong is not None:
                 return f"/data/{name}{wrong[0]}", wrong[1]
-        if not self.needed <= data.keys():
+        if len(data) < len(self.needed) or not self.needed <= data.keys():
             return f"/data/{min(self.needed - data.keys())}", "Missing."
         return None
 

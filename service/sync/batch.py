@@ -38,7 +38,8 @@ CATALOGUE.update(
 
 MEDIA_TYPE = "application/x-ndjson"
 CHUNK = 65_536
-ENTRY_MEMBERS = frozenset({"seq", "kind", "v", "id", "area", "occurred_at", "mono_ms", "boot", "data"})
+MEMBERS = ("seq", "kind", "v", "id", "area", "occurred_at", "mono_ms", "boot", "data")
+ENTRY_MEMBERS = frozenset(MEMBERS)
 SEAL_MEMBERS = frozenset({"seal", "base", "sent_at", "mono_ms", "boot", "waiting"})
 
 
@@ -223,19 +224,21 @@ def _fault_of_envelope(entry: dict[str, Any]) -> Refusal | None:
     if entry.keys() != ENTRY_MEMBERS:
         names = sorted(ENTRY_MEMBERS ^ entry.keys())[:5]
         return MalformedEntry(f"An entry has exactly the members {', '.join(sorted(ENTRY_MEMBERS))}.", pointer="/" + names[0][:64])
-    for name, right in (
-        ("seq", type(entry["seq"]) is int),
-        ("kind", _is_short(entry["kind"], 64)),
-        ("v", type(entry["v"]) is int),
-        ("id", is_uuid(entry["id"])),
-        ("area", is_area(entry["area"])),
-        ("occurred_at", _is_short(entry["occurred_at"], 40)),
-        ("mono_ms", _is_count(entry["mono_ms"])),
-        ("boot", _is_short(entry["boot"], 36)),
-        ("data", type(entry["data"]) is dict),
-    ):
-        if not right:
-            return MalformedEntry(f"{name} has not the form that the protocol names.", pointer=f"/{name}")
+    kind, moment, boot = entry["kind"], entry["occurred_at"], entry["boot"]
+    right = (
+        type(entry["seq"]) is int,
+        type(kind) is str and 0 < len(kind) <= 64 and "\0" not in kind,
+        type(entry["v"]) is int,
+        is_uuid(entry["id"]),
+        is_area(entry["area"]),
+        type(moment) is str and 0 < len(moment) <= 40 and "\0" not in moment,
+        _is_count(entry["mono_ms"]),
+        type(boot) is str and 0 < len(boot) <= 36 and "\0" not in boot,
+        type(entry["data"]) is dict,
+    )
+    if False in right:
+        name = MEMBERS[right.index(False)]
+        return MalformedEntry(f"{name} has not the form that the protocol names.", pointer=f"/{name}")
     return None
 
 

@@ -7,7 +7,7 @@ as an act of the tablet's person, in the role and the units that this person had
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -64,8 +64,7 @@ class Deciding:
         self._books_at = books
         self._known: dict[tuple[str, str], Any] = {}
         self._actors: dict[str, Actor] = {}
-        self._grants: dict[tuple[str, str, str], Grant | Refusal] = {}
-        self._units: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._admitted: dict[tuple[str, str, str], tuple[str, tuple[str, ...]]] = {}
         self._books: dict[str, Books] = {}
 
     def load(self, driver: Any, entries: Iterable[dict[str, Any]], *, also_new: bool = False) -> None:
@@ -96,14 +95,21 @@ class Deciding:
 
     def admit(self, entry: dict[str, Any], raw: bytes, moment: datetime) -> Act:
         """The act that the entry is, if its person may act there on that day. Refusal otherwise."""
-        day, area = self.day_of(moment), entry["area"]
-        role = self._grant(entry["kind"], area, day, entry["id"]).role
-        if not self._in_force(area, day):
-            raise UnknownArea
-        units = self._units.get((role, day))
-        if units is None:
-            units = self._units[role, day] = tuple(each.unit for each in self._actor(day).grants if each.role == role)
+        day = self.day_of(moment)
+        key = (entry["kind"], entry["area"], day)
+        role, units = self._admitted.get(key) or self._admit(*key, entry["id"])
         return Act(self.person, role, utc_text(moment), day, units, self.tablet, raw)
+
+    def _admit(self, topic: str, area: str, day: str, stream: str) -> tuple[str, tuple[str, ...]]:
+        """The role and the units that the act is done in: by area, which holds for many entries, or as a unit that a case concerns."""
+        found = self._authorised(topic, area, day, ())
+        grant = found if isinstance(found, Grant) else self._by_unit(topic, area, day, stream, found)
+        if not any(first <= day and (last is None or day <= last) for first, last in self.found.areas.get(area, ())):
+            raise UnknownArea
+        admitted = (grant.role, tuple(each.unit for each in self._actor(day).grants if each.role == grant.role))
+        if grant is found:
+            self._admitted[topic, area, day] = admitted
+        return admitted
 
     def decide(self, entry: dict[str, Any], act: Act) -> Any:
         """The aggregate with the one event pending that the admitted entry becomes. Refusal where a rule says no."""
@@ -135,7 +141,8 @@ class Deciding:
         if aggregate is not None and not kind.starts and getattr(aggregate, "area", area) != area:
             # A case is acted on where it lies, or a right in one area would reach into another. Elsewhere it is not told from none.
             aggregate = None
-        return decide(kind, act, self._books_of(ledger), stream=UUID(entry["id"]), area=area, said=data, aggregate=aggregate)
+        stream = aggregate.id if aggregate is not None else uuid_of(entry["id"])
+        return decide(kind, act, self._books_of(ledger), stream=stream, area=area, said=data, aggregate=aggregate)
 
     def _references_must_be_within_reach(self, data: dict[str, Any], ledger: str, day: str) -> None:
         for name, kind in REFERENCES.items():
@@ -157,20 +164,13 @@ class Deciding:
             actor = self._actors[day] = Actor(self.person, self.found.grants_on(day), self.tablet)
         return actor
 
-    def _grant(self, topic: str, area: str, day: str, stream: str) -> Grant:
-        """The grant that the act is done under: by area (the same for many entries), or as a unit that holds or was called to the case."""
-        key = (topic, area, day)
-        found = self._grants.get(key)
-        if found is None:
-            found = self._grants[key] = self._authorised(topic, area, day, ())
-        if isinstance(found, Grant):
-            return found
+    def _by_unit(self, topic: str, area: str, day: str, stream: str, refusal: Refusal) -> Grant:
         aggregate = self._known.get((area[:9], stream))
         units = units_of(aggregate) if isinstance(aggregate, KINDS[topic].aggregate) and aggregate.area == area else ()
-        as_unit = self._authorised(topic, area, day, units) if units else found
-        if isinstance(as_unit, Refusal):
-            raise type(as_unit)
-        return as_unit
+        found = self._authorised(topic, area, day, units) if units else refusal
+        if isinstance(found, Refusal):
+            raise found
+        return found
 
     def _authorised(self, topic: str, area: str, day: str, units: tuple[str, ...]) -> Grant | Refusal:
         try:
@@ -180,14 +180,19 @@ class Deciding:
         except NotYourRole:
             return EntryNotYourRole()
 
-    def _in_force(self, area: str, day: str) -> bool:
-        return any(first <= day and (last is None or day <= last) for first, last in self.found.areas.get(area, ()))
-
     def _books_of(self, ledger: str) -> Books:
         books = self._books.get(ledger)
         if books is None:
             books = self._books[ledger] = self._books_at(ledger, self.found.stands.get(ledger[:4], 0))
         return books
+
+
+def uuid_of(text: str) -> UUID:
+    """The UUID of a text whose form was checked: a third of the time that the constructor takes, which looks for other forms."""
+    made = object.__new__(UUID)
+    object.__setattr__(made, "int", int(text.replace("-", ""), 16))
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made
 
 
 def units_of(aggregate: Any) -> tuple[str, ...]:

@@ -1,18 +1,26 @@
-"""What the decisions on a batch need to know, asked in one round trip. Read by service.sync.deciding.
+"""What the decisions on a batch need to know, asked in one statement. Read by service.sync.deciding.
 
-Everything that one entry's decision reads of the ledgers comes from one statement, and so from one moment: the streams of one ledger.
-Assignments, areas and the stand of the books come from another; they follow the ledgers at their own pace anyway. What changes
-between these looks and the commit is found there: by the tablet's state, which is compared, and by (ledger, stream, version), which is unique.
+One statement sees one moment of the ledgers, as a transaction of several would, and costs one round trip. What changes between this look
+and the commit is found there: by the tablet's state, which is compared, and by (ledger, stream, version), which is unique.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
-from uuid import UUID
 
+from service.ledger.arrays import UUID_OID, Uuids, array_of
 from service.ledger.bulk import on_sqlite
 from service.scope import Grant
+
+
+ASSIGNMENT, AREA, STAND, LINE = 1, 2, 3, 4
+PARTS = {
+    ASSIGNMENT: "SELECT 1, from_day, assignment, role, unit, to_day, 0, {no_line} FROM assignments WHERE person = ? AND assignment <> ''",
+    AREA: "SELECT 2, code, effective_from, effective_to, NULL, NULL, 0, NULL FROM areas WHERE code IN ({marks})",
+    STAND: "SELECT 3, ledger, NULL, NULL, NULL, NULL, max(position), NULL FROM rulebooks WHERE ledger IN ({marks}) GROUP BY ledger",
+    LINE: "SELECT 4, ledger, CAST(stream AS text), NULL, NULL, NULL, version, line FROM events WHERE ledger = ? AND stream {among}",
+}
 
 
 class Assignment(NamedTuple):
@@ -44,56 +52,61 @@ class Known:
 
 
 def look(driver: Any, person: str, areas: Iterable[str], wanted: Mapping[str, Iterable[str]]) -> Known:
-    """Looks up a person's assignments, areas, the stands of their cities' books, and streams (names by ledger)."""
+    """Looks up a person's assignments, areas, the stands of their cities' books, and streams (their names by ledger)."""
     codes = sorted(areas)
     cities = sorted({code[:4] for code in codes} | {ledger[:4] for ledger in wanted})
-    sqlite = on_sqlite(driver)
-    options = {} if sqlite else {"binary": True}
-    reference = driver.execute(_reference(len(codes), len(cities), sqlite), (person, *codes, *cities), **options)
-    names = {ledger: {_stored(name, sqlite): name for name in streams} for ledger, streams in wanted.items()}
-    cursors = {
-        ledger: driver.execute(_streams(len(ids), sqlite), (ledger, *(ids if sqlite else [list(ids)])), **options)
-        for ledger, ids in names.items()
-    }
-    known = Known()
-    for kind, *row in reference:
-        if kind == "a":
-            known.assignments.append(Assignment(*row))
-        elif kind == "b":
-            known.areas.setdefault(row[0], []).append((row[1], row[4]))
+    names = {ledger: list(streams) for ledger, streams in wanted.items()}
+    if on_sqlite(driver):
+        ids = {name.replace("-", ""): name for streams in names.values() for name in streams}
+        values = [person, *codes, *cities]
+        for ledger, streams in names.items():
+            values += [ledger, *(name.replace("-", "") for name in streams)]
+        statement = _statement(len(codes), len(cities), tuple(len(streams) for streams in names.values()))
+        return _known(driver.execute(statement, values), ids)
+    arrays = [
+        value for ledger, streams in names.items() for value in (ledger, Uuids(array_of(UUID_OID, [bytes_of(name) for name in streams])))
+    ]
+    return _known(driver.execute(_on_postgres(len(codes), len(cities), len(names)), [person, *codes, *cities, *arrays], binary=True), {})
+
+
+def bytes_of(name: str) -> bytes:
+    """A UUID's 16 bytes, from its text."""
+    return bytes.fromhex(name.replace("-", ""))
+
+
+def _known(rows: Iterable[Any], ids: Mapping[str, str]) -> Known:
+    known, lines = Known(), []
+    for kind, first, second, third, fourth, fifth, version, line in rows:
+        if kind == ASSIGNMENT:
+            known.assignments.append(Assignment(first, second, third, fourth, fifth))
+        elif kind == AREA:
+            known.areas.setdefault(first, []).append((second, third))
+        elif kind == STAND:
+            known.stands[first] = version
         else:
-            known.stands[row[0]] = int(row[1])
+            lines.append((version, first, ids.get(second, second), line))
     known.assignments.sort(key=lambda each: each[:2])
-    for ledger, cursor in cursors.items():
-        for stream, line in cursor:
-            known.streams.setdefault((ledger, names[ledger][stream]), []).append(line)
+    for _, ledger, stream, line in sorted(lines):
+        known.streams.setdefault((ledger, stream), []).append(line)
     return known
 
 
-def _stored(name: str, sqlite: bool) -> Any:
-    """An id as it stands in the column."""
-    return name.replace("-", "") if sqlite else UUID(name)
+@lru_cache(256)
+def _statement(codes: int, cities: int, streams: tuple[int, ...]) -> str:
+    return _joined("NULL", codes, cities, [f"IN ({_marks(number)})" for number in streams])
 
 
 @lru_cache(256)
-def _reference(codes: int, cities: int, sqlite: bool) -> str:
-    """One statement for three small lookups; nothing but its length depends on how many are asked for."""
-    parts = ["SELECT 'a', from_day, assignment, role, unit, to_day FROM assignments WHERE person = ? AND assignment <> ''"]
-    if codes:
-        parts.append(f"SELECT 'b', code, effective_from, NULL, NULL, effective_to FROM areas WHERE code IN ({_marks(codes)})")
-    if cities:
-        parts.append(
-            f"SELECT 'c', ledger, CAST(max(position) AS text), NULL, NULL, NULL FROM rulebooks WHERE ledger IN ({_marks(cities)}) GROUP BY ledger"
-        )
-    statement = " UNION ALL ".join(parts)
-    return statement if sqlite else statement.replace("?", "%s")
+def _on_postgres(codes: int, cities: int, ledgers: int) -> str:
+    return _joined("CAST(NULL AS bytea)", codes, cities, ["= ANY(?)"] * ledgers).replace("?", "%s")
 
 
-@lru_cache(256)
-def _streams(number: int, sqlite: bool) -> str:
-    among = f"IN ({_marks(number)})" if sqlite else "= ANY(%s)"
-    statement = f"SELECT stream, line FROM events WHERE ledger = ? AND stream {among} ORDER BY stream, version"
-    return statement if sqlite else statement.replace("?", "%s")
+def _joined(no_line: str, codes: int, cities: int, among: Iterable[str]) -> str:
+    """One statement for all: it sees one moment, and the databases read each part by its index."""
+    parts = [PARTS[ASSIGNMENT].format(no_line=no_line)]
+    parts += [PARTS[kind].format(marks=_marks(number)) for kind, number in ((AREA, codes), (STAND, cities)) if number]
+    parts += [PARTS[LINE].format(among=each) for each in among]
+    return " UNION ALL ".join(parts)
 
 
 def _marks(number: int) -> str:

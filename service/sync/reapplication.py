@@ -27,7 +27,9 @@ class Reapplication:
             raise fault
         line = self.inspection.ledgers.streams(self.conn, kept.area[:9], [kept.id])[kept.id][0]
         state = read_line(line).state
-        deciding = Deciding(self.inspection.config.zone, lambda ledger, _: self.inspection.books(self.conn, ledger), kept.person, state["tablet"])
+        deciding = Deciding(
+            self.inspection.config.zone, lambda ledger, _: self.inspection.books(self.conn, ledger), kept.person, state["tablet"]
+        )
         deciding.load(self.conn.connection.driver_connection, [entry], also_new=True)
         act = deciding.admit(entry, leaf_of(line), parse_utc(state["happened_at"]))
         return entry["area"][:9], deciding.decide(entry, act)
