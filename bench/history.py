@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from service.config import Config
 from service.database import open_database, reading
 from service.ledger import schema
 from service.ledger.keys import seed_of
-from service.ledger.tables import events, ledgers
+from service.ledger.tables import ledgers
 from service.wiring import Gridtrail, make_app
 
 TABLETS, BATCHES = 8, 12
@@ -129,7 +130,7 @@ def _write(conn: sa.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
     with driver.cursor() as cursor, cursor.copy(INSERT["postgresql"]) as copy:
         copy.set_types(KINDS)
         for row in rows:
-            copy.write_row(row)
+            copy.write_row((*row[:2], UUID(row[2]), *row[3:]))
 
 
 def _set_head(conn: sa.Connection, ledger: str, size: int) -> None:

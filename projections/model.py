@@ -57,16 +57,25 @@ def touched(model: ReadModel, events: Iterable[Recorded]) -> set[Key]:
 
 
 def fold_into(model: ReadModel, rows: Rows, events: Iterable[Recorded]) -> Rows:
-    """Folds events into rows in place and gives what changed. Events of other topics must have been left out."""
+    """Folds events into rows in place and gives what changed. Events of other topics must have been left out.
+
+    An exception bears a note that says at which position it was raised.
+    """
     keys, fold, spread = model.keys, model.fold, _spread_of(model)
     changed: Rows = {}
-    for event in events:
-        for key in keys(event):
-            before = rows.get(key)
-            after = rows[key] = changed[key] = fold(key, before, event)
-            if spread is not None:
-                for further, row in spread(before, after, event):
-                    rows[further] = changed[further] = row
+    position = None
+    try:
+        for event in events:
+            position = event.position
+            for key in keys(event):
+                before = rows.get(key)
+                after = rows[key] = changed[key] = fold(key, before, event)
+                if spread is not None:
+                    for further, row in spread(before, after, event):
+                        rows[further] = changed[further] = row
+    except Exception as wrong:
+        wrong.add_note(f"at position {position}")
+        raise
     return changed
 
 

@@ -1,107 +1,141 @@
-"""Rebuilding a read model beside the live one: the same fold into a second table, then a swap in one transaction. Read by the engine.
+"""Rebuilding read models beside the live ones: one fold of the history, then what differs is put right. Read by the engine.
 
-Readers keep the live rows until the swap commits. Where the rebuild stands is kept in ``progress`` like any position, so a rebuild that
-was cut short is begun anew, and two at once on one ledger share the work.
+The history of a ledger is read and decoded once for all read models, and folded into rows that stand in memory and, beyond a bound, in a
+private scratch file; the database is only read. Then the rows are compared with the live ones at the position that both have reached, and
+one transaction holds the live read models, folds what was recorded meanwhile, writes the rows that differ or have changed since, and sets
+the positions. Readers see the live rows until it commits; a crash before leaves them as they were, and nothing to clear away.
+
+So the cost of writing is that of the difference. A read model of which nothing is right is written whole.
 """
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import gc
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from projections.tables import METADATA, PROGRESS, rebuild_table
+from projections.rebuilt import Rebuilt, Scratch
+from projections.tables import PROGRESS
+from projections.turn import Stand, Target, begin, decode, dispatch, is_the_worlds, told
 
 if TYPE_CHECKING:
-    from projections.engine import Follower, Target
+    from projections.engine import Follower
 
 P = PROGRESS.c
 STRETCH = 5000
-"""Events folded in one transaction. Nobody waits for a rebuild, so it takes more at once than following does."""
+"""Events read at once."""
 CLOSE = 2000
-"""Events that may be left to fold while the live read model is held for the swap."""
+"""Events that may be left to fold while the live read models are held."""
 
 
 class RebuildParked(Exception):
-    """The rebuild met an event that it cannot fold. The live read model is as it was."""
+    """The rebuild met an event that a read model cannot fold. That one's live rows are as they were; all others are rebuilt."""
 
 
-def rebuild(follower: "Follower", live: "Target", ledger: str | None) -> int:
-    """Rebuilds one ledger's part of a read model, or all parts one after the other. Gives the number of events read."""
-    if ledger is not None:
-        return _rebuild(follower, live, ledger)
+def rebuild(follower: "Follower", targets: Sequence[Target], ledger: str | None) -> int:
+    """Rebuilds one ledger's part of some read models, or all parts one after the other. Gives the number of events read."""
     with follower.reading(follower.database) as conn:
-        ledgers = sorted(follower.reader.ledgers(conn))
-    return sum(_rebuild(follower, live, each) for each in ledgers)
+        names = sorted(follower.reader.ledgers(conn)) if ledger is None else [ledger]
+    read, wrong = 0, []
+    with _without_collector():
+        for name in names:
+            with Scratch() as scratch:
+                one = LedgerRebuild(follower, targets, name, scratch)
+                read += one.run()
+                wrong += [f"{part.target.name} cannot be rebuilt in ledger {name}: {part.failed}" for part in one.parts if part.failed]
+    if wrong:
+        raise RebuildParked("; ".join(wrong))
+    return read
 
 
-def _rebuild(follower: "Follower", live: "Target", ledger: str) -> int:
-    beside = replace(live, name=f"{live.name}_rebuild", table=rebuild_table(live.model.TABLE).name)
-    _begin_anew(follower, live, beside, ledger)
-    read = 0
-    while True:
-        done, swapped = _step(follower, live, beside, ledger)
-        read += done
-        if swapped:
-            return read
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Rows hold no cycles, and there are many of them: looking for cycles among them would take a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
-def _begin_anew(follower: "Follower", live: "Target", beside: "Target", ledger: str) -> None:
-    from projections.engine import begin
+class LedgerRebuild:
+    """The rebuild of some read models in one ledger."""
 
-    with follower.writing(follower.database) as conn:
-        begin(conn, ledger, [beside.name, live.name])
-        _held(conn, ledger, beside.name)
-        _clear(conn, beside.table, ledger)
-        here = sa.update(PROGRESS).where(P.ledger == ledger, P.read_model == beside.name)
-        conn.execute(here.values(position=0, parked_position=None, parked_error=None, parked_at=None))
+    def __init__(self, follower: "Follower", targets: Sequence[Target], ledger: str, scratch: Scratch) -> None:
+        self.follower = follower
+        self.ledger = ledger
+        self.parts = [Rebuilt(target, ledger, follower.database.dialect.name, scratch) for target in targets]
+        self.position = 0
 
+    def run(self) -> int:
+        """Gives the number of events read."""
+        follower = self.follower
+        if self._left() == 0:
+            return 0
+        while self._left() > CLOSE:
+            self._fold_in_a_look()
+        with follower.reading(follower.database) as conn:
+            live = self._stands(conn)
+            # In one moment of the database: the live rows are those at exactly this position, where the read model stands at it.
+            self._fold_up_to(conn, max(live.values(), default=0))
+            for part in self.parts:
+                part.compare(conn, exact=live.get(part.target.name) == self.position)
+        while self._left() > CLOSE:
+            self._fold_in_a_look()
+        with follower.writing(follower.database) as conn:
+            self._swap(conn)
+        return self.position
 
-def _step(follower: "Follower", live: "Target", beside: "Target", ledger: str) -> tuple[int, bool]:
-    """One transaction: another stretch, or the last one and the swap. True when the swap is done."""
-    with follower.writing(follower.database) as conn:
-        stand = _held(conn, ledger, beside.name)
-        if stand is None:
-            return 0, True  # Another rebuild of the same ledger has swapped meanwhile.
-        size = follower.reader.ledgers(conn).get(ledger, 0)
-        if size - stand > CLOSE:
-            done = follower.advance(conn, ledger, size, [beside], wait=True, limit=STRETCH)
-            _must_not_be_parked(conn, ledger, beside)
-            return done, False
-        # From here the live read model stands still until the commit, so the two cannot miss each other.
-        reached = _held(conn, ledger, live.name) or 0
-        size = max(follower.reader.ledgers(conn).get(ledger, 0), reached)
-        done = follower.advance(conn, ledger, size, [beside], wait=True, limit=STRETCH)
-        _must_not_be_parked(conn, ledger, beside)
-        if (_held(conn, ledger, beside.name) or 0) < reached:
-            return done, False
-        _swap(conn, live, beside, ledger)
-        return done, True
+    def _left(self) -> int:
+        with self.follower.reading(self.follower.database) as conn:
+            return self.follower.reader.ledgers(conn).get(self.ledger, 0) - self.position
 
+    def _fold_in_a_look(self) -> None:
+        with self.follower.reading(self.follower.database) as conn:
+            self._fold_up_to(conn, self.position + STRETCH)
 
-def _held(conn: sa.Connection, ledger: str, name: str) -> int | None:
-    """The position of a row of progress, locked."""
-    return conn.scalar(sa.select(P.position).where(P.ledger == ledger, P.read_model == name).with_for_update())
+    def _fold_up_to(self, conn: sa.Connection, end: int) -> None:
+        """Folds until a position or the end of the ledger. A read model that cannot fold an event is left out from there on."""
+        while self.position < end:
+            (lines,) = self.follower.reader.stretches(conn, [(self.ledger, self.position, min(end, self.position + STRETCH))])
+            if not lines:
+                return
+            events, broken = decode(self.ledger, self.position, lines)
+            if broken is not None:
+                raise RebuildParked(f"the line at position {self.position + len(events)} of ledger {self.ledger} is no event: {broken}")
+            parts = [part for part in self.parts if part.failed is None]
+            stands = [Stand(self.ledger, part.target, 0) for part in parts]
+            by_name = {part.target.name: part for part in parts}
+            for stand, mine in dispatch(stands, events):
+                by_name[stand.target.name].fold(mine)
+            self.position += len(lines)
 
+    def _stands(self, conn: sa.Connection, *, hold: bool = False) -> Mapping[str, int]:
+        query = sa.select(P.read_model, P.position).where(P.ledger == self.ledger, P.read_model.in_(self._names(self.parts)))
+        query = query.order_by(P.read_model)
+        return {name: position for name, position in conn.execute(query.with_for_update() if hold else query)}
 
-def _must_not_be_parked(conn: sa.Connection, ledger: str, beside: "Target") -> None:
-    row = conn.execute(sa.select(PROGRESS).where(P.ledger == ledger, P.read_model == beside.name)).one()
-    if row.parked_position is not None:
-        raise RebuildParked(f"{beside.name} cannot fold position {row.parked_position} of ledger {ledger}: {row.parked_error}")
+    def _swap(self, conn: sa.Connection) -> None:
+        begin(conn, [self.ledger], self._names(self.parts))
+        # From here the live read models stand still until the commit, so the two cannot miss each other.
+        live = self._stands(conn, hold=True)
+        self._fold_up_to(conn, max(live.values()))
+        done = [part for part in self.parts if part.failed is None and self._written(conn, part)]
+        here = sa.update(PROGRESS).where(P.ledger == self.ledger, P.read_model.in_(self._names(done)))
+        conn.execute(here.values(position=self.position, parked_position=None, parked_error=None, parked_at=None))
 
+    def _written(self, conn: sa.Connection, part: Rebuilt) -> bool:
+        try:
+            with conn.begin_nested():
+                part.write(conn)
+        except Exception as wrong:
+            if is_the_worlds(wrong):
+                raise
+            part.failed = told(wrong)
+        return part.failed is None
 
-def _swap(conn: sa.Connection, live: "Target", beside: "Target", ledger: str) -> None:
-    table, other = METADATA.tables[live.table], METADATA.tables[beside.table]
-    _clear(conn, live.table, ledger)
-    names = [column.name for column in table.columns]
-    rows = sa.select(*(other.c[name] for name in names)).where(other.c.ledger == ledger)
-    conn.execute(sa.insert(table).from_select(names, rows))
-    _clear(conn, beside.table, ledger)
-    position = sa.select(P.position).where(P.ledger == ledger, P.read_model == beside.name).scalar_subquery()
-    here = sa.update(PROGRESS).where(P.ledger == ledger, P.read_model == live.name)
-    conn.execute(here.values(position=position, parked_position=None, parked_error=None, parked_at=None))
-    conn.execute(sa.delete(PROGRESS).where(P.ledger == ledger, P.read_model == beside.name))
-
-
-def _clear(conn: sa.Connection, table: str, ledger: str) -> None:
-    rows = METADATA.tables[table]
-    conn.execute(sa.delete(rows).where(rows.c.ledger == ledger))
+    def _names(self, parts: Collection[Any]) -> list[str]:
+        return [part.target.name for part in parts]

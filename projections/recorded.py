@@ -28,7 +28,10 @@ class Recorded:
     ledger, position, stream (UUID text), version, topic, recorded_at (UTC text), state (the parsed state).
     """
 
-    __slots__ = ("_fields", "ledger", "position", "recorded_at", "state", "stream", "topic", "version")
+    __slots__ = ("fields", "ledger", "position", "recorded_at", "state", "stream", "topic", "version")
+
+    fields: dict[str, Any]
+    """Said and derived fields together; a derived field wins over a said one of the same name. Made when they are first asked for."""
 
     def __init__(self, ledger: str, position: int, stream: str, version: int, topic: str, recorded_at: str, state: dict[str, Any]) -> None:
         self.ledger = ledger
@@ -38,16 +41,18 @@ class Recorded:
         self.topic = topic
         self.recorded_at = recorded_at
         self.state = state
-        self._fields: dict[str, Any] | None = None
 
-    @property
-    def fields(self) -> dict[str, Any]:
-        """Said and derived fields together; a derived field wins over a said one of the same name."""
-        if self._fields is None:
-            entry = self.state.get("entry")
-            said = {**entry["data"], "area": entry["area"]} if entry is not None else self.state.get("data") or {}
-            self._fields = {**said, **self.state}
-        return self._fields
+    def __getattr__(self, name: str) -> Any:
+        # Called only while the slot is empty: folds ask for fields six times an event, and a plain slot is what costs them least.
+        if name != "fields":
+            raise AttributeError(name)
+        state = self.state
+        entry = state.get("entry")
+        if entry is not None:
+            self.fields = {**entry["data"], "area": entry["area"], **state}
+        else:
+            self.fields = {**(state.get("data") or {}), **state}
+        return self.fields
 
     def get(self, name: str, default: Any = None) -> Any:
         """The field's value, or default where the event has none."""

@@ -1,22 +1,35 @@
-"""Rows to and from the database in bulk: a turn of the engine loads and writes each read model in a few statements. Read by the engine.
+"""Rows to and from the database in bulk: a turn of the engine loads and writes each read model in one statement. Read by the engine.
 
-PostgreSQL takes whole columns as arrays (unnest); SQLite takes keys as one JSON text and rows by executemany.
+One statement takes the rows of many ledgers. PostgreSQL takes them as one JSON text, which costs the client a fifth of what arrays cost
+and the server no more; SQLite takes keys as one JSON text and rows by executemany. All go through the driver's own cursor.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
-from projections.model import Key, ReadModel, Rows, key_columns, read_model
+from projections.model import Key, ReadModel, Row, Rows, key_columns, read_model
 from projections.tables import METADATA
 
 MOST_KEYS = 10_000
 """Keys asked for in one statement, so that its parameters stay small."""
+MOST_ROWS = 5_000
+"""Rows written in one statement, for the same reason."""
+FETCHED = 2_000
+"""Rows that a walk over a table fetches at once."""
+
+NOTHING = type(None)
+TAKEN_BY = {str: (str, NOTHING), int: (int, NOTHING), bool: (bool, NOTHING), float: (float, int, NOTHING)}
+"""Python types that a column takes. JSON would let a PostgreSQL text column take a list; on SQLite the same row would be refused."""
+
+Wanted = Mapping[str, Iterable[Key]]
+Changed = Mapping[str, Rows]
 
 
 class TableRows:
@@ -25,79 +38,160 @@ class TableRows:
     def __init__(self, table: sa.Table, dialect: str) -> None:
         self.table = table
         self.keys = key_columns(table)
-        self.others = tuple(str(column.name) for column in table.columns if column.name not in self.keys and column.name != "ledger")
-        self.columns = (*self.keys, *self.others)
+        others = tuple(str(column.name) for column in table.columns if column.name not in self.keys and column.name != "ledger")
+        self.columns = (*self.keys, *others)
+        self.key_length = len(self.keys)
+        self.values = itemgetter(*self.columns)
+        """A row's values in the order of the columns, as the database gives them too."""
         self.postgres = dialect == "postgresql"
-        kinds = {column.name: column.type.compile(postgresql.dialect()).split(" COLLATE")[0] for column in table.columns}
-        self.select = sa.text(self._select(kinds)).columns(*(table.c[name] for name in self.columns))
-        self.upsert = self._upsert(kinds)
-        self.delete = self._delete(kinds)
+        self.taken = tuple(frozenset(TAKEN_BY[table.c[name].type.python_type]) for name in self.columns)
+        truths = (name for name in self.columns if isinstance(table.c[name].type, sa.Boolean))
+        self.numbers_for_truths = () if self.postgres else tuple(truths)
+        """SQLite's driver gives 0 and 1 where a column holds truths."""
+        self.upsert, self.select, self.delete = self._upsert(others), self._select(), self._delete()
+        names = ", ".join(map(_quoted, self.columns))
+        self.walk = f"SELECT {names} FROM {table.name} WHERE ledger = {self._mark} ORDER BY {', '.join(map(_quoted, self.keys))}"
+        self.stroll = f"SELECT {names} FROM {table.name} WHERE ledger = {self._mark}"
+        self.clear = f"DELETE FROM {table.name} WHERE ledger = {self._mark}"
 
-    def load(self, conn: sa.Connection, ledger: str, keys: Iterable[Key]) -> Rows:
-        """The rows of those keys that exist."""
-        wanted, found = list(keys), {}
-        for start in range(0, len(wanted), MOST_KEYS):
-            for row in conn.execute(self.select, self._asked(ledger, wanted[start : start + MOST_KEYS])):
-                found[row[: len(self.keys)]] = dict(zip(self.columns, row, strict=True))
-        return {tuple(key): row for key, row in found.items()}
+    # ---- many ledgers at once
 
-    def write(self, conn: sa.Connection, ledger: str, changed: Rows) -> None:
+    def load(self, conn: sa.Connection, wanted: Wanted) -> dict[str, Rows]:
+        """The rows of those keys that exist, by ledger."""
+        found: dict[str, Rows] = {ledger: {} for ledger in wanted}
+        asked = [(ledger, *key) for ledger, keys in wanted.items() for key in keys]
+        columns, until = self.columns, self.key_length + 1
+        cursor = _cursor(conn)
+        try:
+            for start in range(0, len(asked), MOST_KEYS):
+                cursor.execute(self.select, (self._asked(asked[start : start + MOST_KEYS]),))
+                for row in cursor.fetchall():
+                    found[row[0]][row[1:until]] = self._with_truths(dict(zip(columns, row[1:], strict=True)))
+        finally:
+            cursor.close()
+        return found
+
+    def _with_truths(self, row: Row) -> Row:
+        for name in self.numbers_for_truths:
+            if row[name] is not None:
+                row[name] = bool(row[name])
+        return row
+
+    def write(self, conn: sa.Connection, changed: Changed) -> None:
         """Writes the rows that changed, and removes those that are None."""
-        columns = self.columns
-        rows = [[row[name] for name in columns] for row in changed.values() if row is not None]
-        removed = [key for key, row in changed.items() if row is None]
-        if rows:
-            self._run(conn, self.upsert, ledger, rows)
-        if removed:
-            self._run(conn, self.delete, ledger, removed)
+        values = self.values
+        rows = [(ledger, *values(row)) for ledger, some in changed.items() for row in some.values() if row is not None]
+        removed = [(ledger, *key) for ledger, some in changed.items() for key, row in some.items() if row is None]
+        for start in range(0, len(rows), MOST_ROWS):
+            self._put(conn, rows[start : start + MOST_ROWS])
+        for start in range(0, len(removed), MOST_KEYS):
+            self._remove(conn, removed[start : start + MOST_KEYS])
 
-    def _run(self, conn: sa.Connection, statement: str, ledger: str, rows: Sequence[Sequence[Any]]) -> None:
+    def _put(self, conn: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
+        self._must_fit(rows)
+        cursor = _cursor(conn)
         if self.postgres:
-            conn.exec_driver_sql(statement, (ledger, *map(list, zip(*rows, strict=True))))
+            names = ("ledger", *self.columns)
+            told = orjson.dumps([dict(zip(names, row, strict=True)) for row in rows])
+            cursor.execute(self.upsert, (told.decode(),))
         else:
-            conn.exec_driver_sql(statement, [(ledger, *row) for row in rows])
+            cursor.executemany(self.upsert, rows)
+        cursor.close()
 
-    def _asked(self, ledger: str, keys: Sequence[Key]) -> dict[str, Any]:
+    def _remove(self, conn: sa.Connection, keys: list[tuple[Any, ...]]) -> None:
+        cursor = _cursor(conn)
         if self.postgres:
-            return {"ledger": ledger, **{name: list(values) for name, values in zip(self.keys, zip(*keys, strict=True), strict=True)}}
-        return {"ledger": ledger, "keys": orjson.dumps(keys).decode()}
+            cursor.execute(self.delete, (self._asked(keys),))
+        else:
+            cursor.executemany(self.delete, keys)
+        cursor.close()
 
-    def _select(self, kinds: dict[str, str]) -> str:
-        columns = ", ".join(f"t.{_quoted(name)}" for name in self.columns)
+    def _must_fit(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        for name, taken, column in zip(self.columns, self.taken, list(zip(*rows, strict=True))[1:], strict=True):
+            wrong = set(map(type, column)) - taken
+            if wrong:
+                raise TypeError(f"{self.table.name}.{name} takes no {wrong.pop().__name__}")
+
+    # ---- one ledger whole
+
+    def rows_of(self, conn: sa.Connection, ledger: str, *, in_order: bool = False) -> Iterator[tuple[Any, ...]]:
+        """The values of each row of a ledger, a few at a time."""
+        cursor = conn.connection.driver_connection.cursor("walk", binary=True) if self.postgres else _cursor(conn)  # type: ignore[union-attr]
+        try:
+            cursor.execute(self.walk if in_order else self.stroll, (ledger,))
+            while rows := cursor.fetchmany(FETCHED):
+                yield from rows
+        finally:
+            cursor.close()
+
+    def replace(self, conn: sa.Connection, ledger: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Puts rows, told by their values, in the place of all rows of the ledger."""
+        cursor = _cursor(conn)
+        cursor.execute(self.clear, (ledger,))
+        cursor.close()
+        some = []
+        for row in rows:
+            some.append((ledger, *row))
+            if len(some) == MOST_ROWS:
+                self._put(conn, some)
+                some = []
+        if some:
+            self._put(conn, some)
+
+    # ---- the statements
+
+    @property
+    def _mark(self) -> str:
+        return "%s" if self.postgres else "?"
+
+    def _asked(self, keys: Sequence[tuple[Any, ...]]) -> str:
         if self.postgres:
-            given = ", ".join(f"CAST(:{name} AS {kinds[name]}[])" for name in self.keys)
-            same = " AND ".join(f"t.{_quoted(name)} = k.{_quoted(name)}" for name in self.keys)
-            names = ", ".join(map(_quoted, self.keys))
-            return f"SELECT {columns} FROM unnest({given}) AS k({names}) JOIN {self.table.name} AS t ON t.ledger = :ledger AND {same}"
-        same = " AND ".join(f"t.{_quoted(name)} = json_extract(k.value, '$[{number}]')" for number, name in enumerate(self.keys))
-        return f"SELECT {columns} FROM json_each(:keys) AS k CROSS JOIN {self.table.name} AS t ON t.ledger = :ledger AND {same}"
+            names = ("ledger", *self.keys)
+            return orjson.dumps([dict(zip(names, key, strict=True)) for key in keys]).decode()
+        return orjson.dumps(keys).decode()
 
-    def _upsert(self, kinds: dict[str, str]) -> str:
+    def _same(self) -> str:
+        return " AND ".join(f"t.{_quoted(name)} = k.{_quoted(name)}" for name in ("ledger", *self.keys))
+
+    def _select(self) -> str:
+        columns = ", ".join(f"t.{_quoted(name)}" for name in ("ledger", *self.columns))
+        if self.postgres:
+            given = f"json_populate_recordset(NULL::{self.table.name}, %s::json)"
+            return f"SELECT {columns} FROM {given} AS k JOIN {self.table.name} AS t ON {self._same()}"
+        # CROSS JOIN keeps the order of the loops: a look by key for each key that is asked.
+        names = ("ledger", *self.keys)
+        same = " AND ".join(f"t.{_quoted(name)} = k.value ->> {number}" for number, name in enumerate(names))
+        return f"SELECT {columns} FROM json_each(?) AS k CROSS JOIN {self.table.name} AS t ON {same}"
+
+    def _upsert(self, others: Sequence[str]) -> str:
         names = ", ".join(map(_quoted, ("ledger", *self.columns)))
         conflict = ", ".join(map(_quoted, ("ledger", *self.keys)))
-        changes = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in self.others)
+        changes = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in others)
         if self.postgres:
-            given = ", ".join(f"%s::{kinds[name]}[]" for name in self.columns)
-            values = f"SELECT %s::varchar, * FROM unnest({given})"
+            values = f"SELECT {names} FROM json_populate_recordset(NULL::{self.table.name}, %s::json)"
         else:
             values = f"VALUES ({', '.join('?' * (len(self.columns) + 1))})"
         return f"INSERT INTO {self.table.name} ({names}) {values} ON CONFLICT ({conflict}) DO UPDATE SET {changes}"
 
-    def _delete(self, kinds: dict[str, str]) -> str:
+    def _delete(self) -> str:
         if self.postgres:
-            given = ", ".join(f"%s::{kinds[name]}[]" for name in self.keys)
-            same = " AND ".join(f"t.{_quoted(name)} = k.{_quoted(name)}" for name in self.keys)
-            # The ledger comes first among the parameters, so it stands first in the statement.
-            ledger = "WITH asked AS (SELECT %s::varchar AS ledger)"
-            names = ", ".join(map(_quoted, self.keys))
-            rows = f"asked, unnest({given}) AS k({names})"
-            return f"{ledger} DELETE FROM {self.table.name} AS t USING {rows} WHERE t.ledger = asked.ledger AND {same}"
+            given = f"json_populate_recordset(NULL::{self.table.name}, %s::json)"
+            return f"DELETE FROM {self.table.name} AS t USING {given} AS k WHERE {self._same()}"
         same = " AND ".join(f"{_quoted(name)} = ?" for name in ("ledger", *self.keys))
         return f"DELETE FROM {self.table.name} WHERE {same}"
 
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
+
+
+def _cursor(conn: sa.Connection) -> Any:
+    return conn.connection.driver_connection.cursor()  # type: ignore[union-attr]
+
+
+def sent_together(conn: sa.Connection) -> AbstractContextManager[Any]:
+    """Inside, PostgreSQL takes statements without being waited for: it writes one read model while the next is folded."""
+    return conn.connection.driver_connection.pipeline() if conn.dialect.name == "postgresql" else nullcontext()  # type: ignore[union-attr]
 
 
 @lru_cache(maxsize=256)

@@ -117,3 +117,6 @@ class Told:
 
     def lines(self, conn: Any, ledger: str, start: int, limit: int) -> list[bytes]:
         return self.histories[ledger].lines[start : start + limit]
+
+    def stretches(self, conn: Any, wanted: Any) -> list[list[bytes]]:
+        return [self.histories[ledger].lines[start:end] for ledger, start, end in wanted]

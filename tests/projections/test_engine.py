@@ -7,11 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from projections import READ_MODELS, open_cases, workload
-from projections.engine import decode, digest_of_rows, fold_lines
+from projections.engine import digest_of_rows, fold_lines
 from projections.paging import Row
-from projections.rebuilding import RebuildParked
+from projections.rebuilding import LedgerRebuild, RebuildParked
 from projections.sight import EVERYTHING
 from projections.tables import METADATA, PROGRESS
+from projections.turn import decode
 from service.database import reading, writing
 from tests.projections.telling import LEDGER, History
 
@@ -179,7 +180,7 @@ def test_a_line_at_the_wrong_position_stops_the_turn_and_is_never_skipped():
 def test_a_database_that_fails_parks_nothing(follow, database, monkeypatch):
     follower = follow(History().a_bit_of_everything(1))
     failed = sa.exc.OperationalError("SELECT 1", {}, Exception("the server went away"))
-    monkeypatch.setattr("projections.engine.fold_into", lambda *_: (_ for _ in ()).throw(failed))
+    monkeypatch.setattr("projections.turn.fold_into", lambda *_: (_ for _ in ()).throw(failed))
     with pytest.raises(sa.exc.OperationalError):
         follower.catch_up()
     monkeypatch.undo()
@@ -251,17 +252,16 @@ def test_a_rebuild_runs_beside_writers_and_followers_and_readers_see_rows_all_th
     history = History().a_bit_of_everything(20)
     follower = follow(history)
     follower.catch_up()
-    advance, seen = follower.advance, []
+    fold_up_to, seen = LedgerRebuild._fold_up_to, []
 
-    def advance_while_more_is_recorded(conn, ledger, size, targets, **how):
-        done = advance(conn, ledger, size, targets, **how)
+    def fold_while_more_is_recorded(rebuild, conn, end):
+        fold_up_to(rebuild, conn, end)
         if len(history.lines) < 400:
             history.visit_made(f"late {len(history.lines)}", "house", minute=1)
         with reading(database) as other:
             seen.append(len(open_cases.list_cases(other, EVERYTHING, limit=5)))
-        return done
 
-    monkeypatch.setattr(follower, "advance", advance_while_more_is_recorded)
+    monkeypatch.setattr(LedgerRebuild, "_fold_up_to", fold_while_more_is_recorded)
     follower.rebuild("open_cases", LEDGER)
     follower.rebuild("visit_log", LEDGER)
     monkeypatch.undo()
