@@ -37,7 +37,8 @@ def draft_of(event: Fact, seq: int | None = None) -> Draft:
     if seq is None and event.tablet is not None:
         seq = values["seq"] if "seq" in derived else _seq_of(entry)
     topic: str = type(event).TOPIC  # type: ignore[attr-defined]
-    return Draft(event.originator_id, event.originator_version, topic, state, _uuid_or_none(event.by), _uuid_or_none(event.tablet), seq, True)
+    by, tablet = _uuid_or_none(event.by), _uuid_or_none(event.tablet)
+    return Draft(event.originator_id, event.originator_version, topic, state, by, tablet, seq, inline=True)
 
 
 def event_of(line: bytes) -> Fact:

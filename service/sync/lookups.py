@@ -13,7 +13,6 @@ from service.ledger.arrays import UUID_OID, Uuids, array_of
 from service.ledger.bulk import on_sqlite
 from service.scope import Grant
 
-
 ASSIGNMENT, AREA, STAND, LINE = 1, 2, 3, 4
 PARTS = {
     ASSIGNMENT: "SELECT 1, from_day, assignment, role, unit, to_day, 0, {no_line} FROM assignments WHERE person = ? AND assignment <> ''",
