@@ -41,6 +41,7 @@ def _city(code: str) -> None:
 
 POSITIVE = validate.Range(min=1)
 NOT_NEGATIVE = validate.Range(min=0)
+LEVELS = ["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Config:
     port: int = setting(8080, "Port that gridtrail serve binds.", validate.Range(min=1, max=65535))
     workers: int = setting(2, "Web processes of gridtrail serve.", validate.Range(min=1, max=64))
     threads: int = setting(16, "Threads of each web process.", validate.Range(min=1, max=256))
+    slots: int = setting(8, "Requests that each web process works on at once, at most half of its threads; others wait.", POSITIVE)
+    wait_for_slot_s: float = setting(0.5, "Longest wait for a turn before 503 overloaded; half for queries.", validate.Range(min=0, max=1))
+    request_max_seconds: float = setting(60.0, "Seconds after which a request is given up.", validate.Range(min=1, max=600))
+    max_requests: int = setting(100_000, "Requests, with a jitter, after which a web process is replaced; 0: never.", NOT_NEGATIVE)
+    trusted_proxies: int = setting(0, "Proxies in front that set X-Forwarded-*; 0: nobody is believed.", validate.Range(min=0, max=5))
     pool_size: int = setting(10, "Database connections of each process.", validate.Range(min=1, max=200))
     lock_timeout_s: float = setting(5.0, "Seconds to wait for a lock before answering 503.", validate.Range(min=0.1, max=60))
     statement_timeout_s: float = setting(30.0, "Seconds that one statement may take.", validate.Range(min=1, max=600))
@@ -82,6 +88,8 @@ class Config:
     page_max: int = setting(500, "Most rows of one page.", validate.Range(min=10, max=5000))
     metrics_token: str = setting("", "Bearer token for /metrics; empty: only from this machine.")
     log_format: str = setting("json", "json or text.", validate.OneOf(["json", "text"]))
+    log_level: str = setting("info", "Least level that is logged; access lines are info.", validate.OneOf(LEVELS))
+    ready_lag_s: float = setting(60.0, "Age of an unfolded event from which readiness says degraded.", validate.Range(min=1, max=86_400))
 
     @property
     def zone(self) -> ZoneInfo:

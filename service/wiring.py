@@ -9,6 +9,7 @@ from domain.clock import Clock, system_clock
 from projections import READ_MODELS
 from projections.engine import Follower
 from service import database as databases
+from service import deadlines
 from service.config import Config
 from service.identity import Identity
 from service.inspection import Inspection
@@ -37,12 +38,21 @@ class Gridtrail:
         folder = self.config.folder_of_database()
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-        return databases.open_database(
+        engine = databases.open_database(
             self.config.database_url,
             lock_timeout_s=self.config.lock_timeout_s,
             statement_timeout_s=self.config.statement_timeout_s,
             pool_size=self.config.pool_size,
         )
+        return deadlines.watch(engine)
+
+    def forget(self, *, close: bool = True) -> None:
+        """Lets go of every piece; they are made anew on next use. close: ends the connections too, which only their own process may do."""
+        database = self.__dict__.get("database")
+        if database is not None and self._given_database is None:
+            database.dispose(close=close)
+        for name in [name for name, piece in vars(type(self)).items() if isinstance(piece, cached_property)]:
+            self.__dict__.pop(name, None)
 
     def upgrade(self) -> None:
         """Makes or upgrades the tables."""

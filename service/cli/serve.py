@@ -10,24 +10,19 @@ import click
 
 from service.config import Config
 
-APP = "service:create_app()"
-GRACE_S = 20.0
+GRACE_S = 40.0
+"""Longer than gunicorn's own grace for requests under way."""
 
 
 def gunicorn_command(config: Config) -> list[str]:
-    """The web server's command line under the settings."""
+    """The web server's command line: service.gunicorn_conf, and what the given settings may have other than the environment."""
     return [
-        sys.executable, "-m", "gunicorn", APP,
-        "--worker-class", "gthread",
+        sys.executable, "-m", "gunicorn",
+        "--config", "python:service.gunicorn_conf",
         "--workers", str(config.workers),
         "--threads", str(config.threads),
         "--bind", f"{config.host}:{config.port}",
-        "--timeout", str(int(config.batch_max_seconds) + 30),
-        "--graceful-timeout", "15",
-        "--keep-alive", "15",
-        "--limit-request-line", "8190",
         "--no-control-socket",
-        "--log-level", "warning",
     ]  # fmt: skip
 
 

@@ -2,17 +2,21 @@
 
 import importlib
 import pkgutil
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 import projections
 from projections.tables import METADATA
 from service.database import writing
 from service.ledger.tables import TRIGGERS
 
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 TABLE_MODULES = [
     *(f"projections.{module.name}" for module in pkgutil.iter_modules(projections.__path__)),
     "service.ledger.tables",
@@ -44,9 +48,26 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
         command.upgrade(alembic_config(conn), revision)
 
 
+@cache
+def head() -> str:
+    """The newest migration of this code."""
+    return str(ScriptDirectory(str(MIGRATIONS)).get_current_head())
+
+
+def stamp(engine: sa.Engine) -> None:
+    """Says that a database that create_all made stands at the newest migration."""
+    with writing(engine) as conn:
+        command.stamp(alembic_config(conn), "head")
+
+
+def revision_of(conn: sa.Connection) -> str | None:
+    """The migration that a database stands at, None where it has none."""
+    return MigrationContext.configure(conn).get_current_revision()
+
+
 def alembic_config(conn: sa.Connection) -> AlembicConfig:
     """Alembic's settings for a connection that is in a transaction already; there is no alembic.ini."""
     config = AlembicConfig()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = conn
     return config

@@ -37,7 +37,7 @@ def register(app: Flask, gridtrail: Gridtrail) -> ProblemApi:
     app.config.update(MAX_CONTENT_LENGTH=gridtrail.config.body_max_bytes, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    edges.surround(app)
+    edges.surround(app, gridtrail.config)
     api = make_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)

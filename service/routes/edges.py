@@ -1,20 +1,19 @@
-"""What is done around every request: an id, one access line, security headers, counts. Read by ``routes.register``."""
+"""What is done around every request: admission, an id, one access line, security headers, counts. Read by ``routes.register``."""
 
-import logging
-import re
 import time
-import uuid
-from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from service.admission import BEGAN, Admission
 from service.config import Config
-from service.routes.metrics import count_request
+from service.logs import configure_logging as configure_logging
+from service.logs import request_id_of
+from service.measures import count_request
 
 log = structlog.get_logger("access")
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -29,37 +28,19 @@ HEADERS = {
 }
 
 
-def configure_logging(config: Config) -> None:
-    """One line per happening on standard output, as JSON or as text."""
-    renderer: Any = structlog.processors.JSONRenderer() if config.log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if config.log_format == "json" else _as_it_is,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
-
-
-def _as_it_is(_logger: Any, _name: str, event: Any) -> Any:
-    return event
-
-
-def surround(app: Flask) -> None:
-    """Hooks both ends of every request."""
+def surround(app: Flask, config: Config) -> None:
+    """Hooks both ends of every request. Whose address it is is known first, then whether it is admitted."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.wsgi_app = Admission(app.wsgi_app, config, {**HEADERS, "Content-Security-Policy": DATA_POLICY})  # type: ignore[method-assign]
+    if config.trusted_proxies:
+        proxies = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    g.begun = time.perf_counter()
+    g.request_id = request_id_of(request.headers.get("X-Request-ID", ""))
+    g.begun = request.environ.get(BEGAN) or time.perf_counter()
 
 
 def _end(response: Response) -> Response:

@@ -1,35 +1,80 @@
-"""Whether the process lives, and whether it can serve. Read by supervisors of processes and by operators."""
+"""Whether the process lives, and whether it can serve. Read by supervisors of processes, proxies and operators."""
 
 from typing import Any
 
 import sqlalchemy as sa
 
+from projections import READ_MODELS
 from service.database import reading
-from service.problems import Problem
+from service.lag import Lag, lags
+from service.ledger import schema
+from service.problems import CATALOGUE, Problem
 from service.routes.nouns import PUBLIC, Noun, gridtrail
-from service.schemas.health import Health, Ready
+from service.schemas.health import Alive, Health, Readiness, Ready
+
+CATALOGUE.update({"not_upgraded": (503, "The database is not at this program's migration")})
 
 blueprint = Noun("health", __name__, description="Whether the service lives and can serve.")
+
+
+@blueprint.operation("GET", "/health/live", policy=PUBLIC, answers=(200, Alive))
+def show_life() -> dict[str, Any]:
+    """Alive: the process answers. Nothing else is asked, so that a slow database makes nobody restart it."""
+    return {"status": "ok"}
+
+
+@blueprint.operation("GET", "/health/ready", policy=PUBLIC, answers=(200, Readiness))
+def show_state() -> dict[str, Any]:
+    """Ready to serve: the database answers and stands at the right migration; 503 otherwise.
+
+    degraded where read models are parked, or further behind than configured. That is no 503: uploads are taken all the same, and a proxy
+    that took every process out because of the one engine that they share would turn late lists into an outage.
+    """
+    found = _look()
+    behind = [each for each in found if each.parked_position is None]
+    seconds = max((each.seconds for each in behind), default=0.0)
+    parked = _parked(found)
+    return {
+        "status": "degraded" if parked or seconds > gridtrail().config.ready_lag_s else "ready",
+        "migration": schema.head(),
+        "behind_positions": max((each.positions for each in behind), default=0),
+        "behind_seconds": round(seconds, 3),
+        "parked": parked,
+    }
 
 
 @blueprint.operation("GET", "/health", policy=PUBLIC, answers=(200, Health))
 def show_health() -> dict[str, Any]:
     """Alive. Names every read model that stands still because of an event that it could not digest."""
-    parked = [
-        {"ledger": each.ledger, "read_model": each.read_model, "position": each.parked_position, "since": each.parked_at}
-        for each in gridtrail().follower.status()
-        if each.parked_position is not None
-    ]
+    pieces = gridtrail()
+    with reading(pieces.database) as conn:
+        parked = _parked(lags(conn, READ_MODELS, pieces.clock()))
     return {"status": "degraded" if parked else "ok", "parked": parked}
 
 
 @blueprint.operation("GET", "/ready", policy=PUBLIC, answers=(200, Ready))
 def show_readiness() -> dict[str, Any]:
-    """Ready to serve: the database answers and has its tables. 503 otherwise."""
-    try:
-        with reading(gridtrail().database) as conn:
-            conn.execute(sa.text("SELECT 1 FROM tokens WHERE 1 = 0"))
-            conn.execute(sa.text("SELECT 1 FROM events WHERE 1 = 0"))
-    except sa.exc.SQLAlchemyError as wrong:
-        raise Problem("database_unavailable", "The database does not answer, or has not been upgraded.") from wrong
+    """As /health/ready, in one word: the database answers and stands at the right migration. 503 otherwise."""
+    _look()
     return {"status": "ready"}
+
+
+def _look() -> list[Lag]:
+    """The lags, from a database that answers and has been upgraded."""
+    pieces = gridtrail()
+    try:
+        with reading(pieces.database) as conn:
+            stands = schema.revision_of(conn)
+            if stands != schema.head():
+                raise Problem("not_upgraded", f"Run: gridtrail db upgrade. It stands at {stands}, not at {schema.head()}.")
+            return lags(conn, READ_MODELS, pieces.clock())
+    except sa.exc.SQLAlchemyError as wrong:
+        raise Problem("database_unavailable", "The database does not answer.") from wrong
+
+
+def _parked(found: list[Lag]) -> list[dict[str, Any]]:
+    return [
+        {"ledger": each.ledger, "read_model": each.read_model, "position": each.parked_position, "since": each.parked_at}
+        for each in found
+        if each.parked_position is not None
+    ]

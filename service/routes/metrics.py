@@ -1,56 +1,59 @@
-"""Counts and lags for Prometheus. /metrics answers this machine, or whoever has the configured token; to all others it is not there.
-
-Request counts belong to a process; with several, PROMETHEUS_MULTIPROC_DIR names the folder in which they are put together.
-"""
+"""Counts and lags for Prometheus. /metrics answers this machine, or whoever has the configured token; to all others it is not there."""
 
 import hmac
 import os
 from collections.abc import Iterable
 
+import sqlalchemy as sa
 from flask import Response, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 
+from projections import READ_MODELS
+from service.database import Busy, reading
+from service.lag import Lag, lags
+from service.measures import FOLDER, REGISTRY, Together
 from service.problems import Problem
 from service.routes.nouns import PUBLIC, Noun, gridtrail
 from service.wiring import Gridtrail
 
-REGISTRY = CollectorRegistry()
-REQUESTS = Counter("gridtrail_requests", "Requests answered.", ["route", "method", "status"], registry=REGISTRY)
-SECONDS = Histogram("gridtrail_request_seconds", "Time to answer.", ["route"], registry=REGISTRY)
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 LOOPBACK = ("127.0.0.1", "::1")
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 
 blueprint = Noun("metrics", __name__, description="Counts and lags for Prometheus.")
 
 
-def count_request(route: str, method: str, status: int, seconds: float) -> None:
-    """Counts one answer. The route is its pattern and odd methods are one: strangers cannot make new series."""
-    REQUESTS.labels(route, method if method in METHODS else "other", str(status)).inc()
-    SECONDS.labels(route).observe(seconds)
-
-
-class LedgerGauges:
-    """Read from the database at each scrape: sizes of the ledgers and how far behind each read model is."""
+class LagGauges:
+    """Read from the database at each scrape, by one statement: how far behind each read model is. The same whichever process answers."""
 
     def __init__(self, pieces: Gridtrail) -> None:
         self.pieces = pieces
 
     def collect(self) -> Iterable[Metric]:
-        """One family of gauges after the other."""
-        behind = GaugeMetricFamily("gridtrail_read_model_behind_positions", "Events not yet folded.", labels=["ledger", "read_model"])
-        lag = GaugeMetricFamily(
-            "gridtrail_read_model_behind_seconds", "Age of the oldest event not yet folded.", labels=["ledger", "read_model"]
-        )
-        parked = GaugeMetricFamily("gridtrail_read_model_parked", "1 where an event could not be folded.", labels=["ledger", "read_model"])
-        for each in self.pieces.follower.status():
-            labels = [each.ledger, each.read_model]
-            behind.add_metric(labels, each.behind)
-            lag.add_metric(labels, each.seconds_behind)
-            parked.add_metric(labels, 1.0 if each.parked_position is not None else 0.0)
-        return (behind, lag, parked)
+        """One family of gauges after the other. A database that is away does not take the counts with it."""
+        try:
+            with reading(self.pieces.database) as conn:
+                found = lags(conn, READ_MODELS, self.pieces.clock())
+        except (sa.exc.SQLAlchemyError, Busy):
+            return [_up(0)]
+        return [_up(1), *_families(found)]
+
+
+def _up(answers: int) -> Metric:
+    return GaugeMetricFamily("gridtrail_database_up", "Whether the database answered this scrape.", value=answers)
+
+
+def _families(found: Iterable[Lag]) -> list[Metric]:
+    of = ["ledger", "read_model"]
+    behind = GaugeMetricFamily("gridtrail_read_model_behind_positions", "Events not yet folded.", labels=of)
+    age = GaugeMetricFamily("gridtrail_read_model_behind_seconds", "Age of the oldest event not yet folded.", labels=of)
+    parked = GaugeMetricFamily("gridtrail_read_model_parked", "1 where an event could not be folded.", labels=of)
+    for each in found:
+        names = (each.ledger, each.read_model)
+        behind.add_metric(names, each.positions)
+        age.add_metric(names, each.seconds)
+        parked.add_metric(names, 0.0 if each.parked_position is None else 1.0)
+    return [behind, age, parked]
 
 
 @blueprint.operation("GET", "/metrics", policy=PUBLIC, answers=(200, None, "text/plain"), errors=(404,), endpoint="scrape_metrics")
@@ -59,11 +62,12 @@ def scrape_metrics() -> Response:
     if not _may_scrape():
         raise Problem("not_found")
     registry = CollectorRegistry()
-    registry.register(LedgerGauges(gridtrail()))
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        MultiProcessCollector(registry)
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-    return Response(generate_latest(REGISTRY) + generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    registry.register(LagGauges(gridtrail()))
+    folder = os.environ.get(FOLDER)
+    if folder:
+        registry.register(Together(folder))
+    counts = b"" if folder else generate_latest(REGISTRY)
+    return Response(counts + generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_scrape() -> bool:

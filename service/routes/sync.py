@@ -1,10 +1,12 @@
 """What tablets exchange with the service: batches up, changes down. Read by tablets; docs/sync-protocol.md is the contract."""
 
+import time
 from typing import Any
 
 import orjson
 from flask import Response, request
 
+from service.measures import count_batch
 from service.problems import Problem
 from service.routes.nouns import gridtrail
 from service.routes.parsing import read_position
@@ -20,13 +22,16 @@ BATCH = {
 }
 
 
-@blueprint.tablet_operation("POST", "/batches", policy=TABLET, answers=(200, Receipt), errors=(408, 409, 411, 413, 415, 422), doc=BATCH)
+@blueprint.tablet_operation(
+    "POST", "/batches", policy=TABLET, answers=(200, Receipt), errors=(408, 409, 411, 413, 415, 422, 429), doc=BATCH
+)
 def upload_batch() -> Any:
     """Upload a batch of entries: each becomes an event or a kept refusal, all at once, and the receipt says which."""
-    pieces, state = gridtrail(), tablet()
+    pieces, state, began = gridtrail(), tablet(), time.perf_counter()
     body = read_body(request.headers, open_stream(pieces.config.batch_max_bytes), pieces.config)
     batch = decode_batch(body, state.origin, state.public_key, pieces.config)
     receipt = pieces.uploads.take(state, batch)
+    count_batch(receipt["outcomes"], time.perf_counter() - began)
     return Response(orjson.dumps(receipt), content_type="application/json")
 
 

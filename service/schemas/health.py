@@ -12,6 +12,12 @@ class Parked(ma.Schema):
     since = ma.fields.String(required=True, allow_none=True)
 
 
+class Alive(ma.Schema):
+    """Said by any process that can answer at all."""
+
+    status = ma.fields.String(required=True, validate=ma.validate.Equal("ok"))
+
+
 class Health(ma.Schema):
     """ok, or degraded with what stands still."""
 
@@ -23,3 +29,13 @@ class Ready(ma.Schema):
     """Said only when it is so; otherwise the answer is a problem with status 503."""
 
     status = ma.fields.String(required=True, validate=ma.validate.Equal("ready"))
+
+
+class Readiness(ma.Schema):
+    """ready, or degraded: requests are served, and the lists are older than they should be. Otherwise the answer is a problem, 503."""
+
+    status = ma.fields.String(required=True, validate=ma.validate.OneOf(["ready", "degraded"]))
+    migration = ma.fields.String(required=True, metadata={"description": "The newest migration, at which the database stands."})
+    behind_positions = ma.fields.Integer(required=True, metadata={"description": "Events not yet folded by the read model most behind."})
+    behind_seconds = ma.fields.Float(required=True, metadata={"description": "Age of the oldest event not yet folded."})
+    parked = ma.fields.List(ma.fields.Nested(Parked), required=True)

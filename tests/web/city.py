@@ -179,4 +179,5 @@ def build(url: str, tmp: Path, **settings: Any) -> City:
     )
     gridtrail = Gridtrail(config, clock=clock)
     schema.create_all(gridtrail.database)
+    schema.stamp(gridtrail.database)
     return City(gridtrail, clock, tmp)

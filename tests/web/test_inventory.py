@@ -7,6 +7,8 @@ from tests.web.city import City
 MAY_BE_PUBLIC = {
     "/v1/sessions",
     "/health",
+    "/health/live",
+    "/health/ready",
     "/ready",
     "/metrics",
     "/openapi.json",

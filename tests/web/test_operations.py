@@ -1,16 +1,29 @@
 """What surrounds every request, and what operators read: headers, access lines, health, metrics, the page to try."""
 
+import http.client
 import json
+import os
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
+from uuid import UUID
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
+from bench.load import free_port
+from projections import READ_MODELS
 from projections.tables import PROGRESS
 from service import problems
-from service.database import Busy, writing
-from tests.web.city import SUBDISTRICT_B, City, build
+from service.cli.serve import gunicorn_command
+from service.config import Config
+from service.database import Busy, reading, writing
+from service.lag import lags
+from service.wiring import Gridtrail, make_app
+from tests.web.city import CITY, SUBDISTRICT_B, City, build
 
 
 def test_every_answer_carries_the_security_headers(city: City):
@@ -129,3 +142,148 @@ def test_every_code_of_the_catalogue_is_a_known_status_and_a_sentence():
         assert re.fullmatch(r"[a-z][a-z0-9_]+", code)
         assert 400 <= status < 504
         assert title[0].isupper()
+
+
+def test_liveness_asks_nothing_and_readiness_tells_how_far_the_lists_are(city: City):
+    city.catch_up()
+    assert city.client().get("/health/live").json == {"status": "ok"}
+    ready = city.client().get("/health/ready").json
+    assert (ready["status"], ready["behind_positions"], ready["behind_seconds"], ready["parked"]) == ("ready", 0, 0.0, [])
+    assert ready["migration"]
+
+
+def test_a_database_that_was_not_upgraded_is_not_ready(tmp_path: Path):
+    empty = make_app(Gridtrail(Config(database_url=f"sqlite:///{tmp_path}/empty.db"))).test_client()
+    for path in ("/health/ready", "/ready"):
+        answer = empty.get(path)
+        assert (answer.status_code, answer.json["code"]) == (503, "not_upgraded")
+        assert "gridtrail db upgrade" in answer.json["detail"]
+    assert empty.get("/health/live").status_code == 200
+
+
+def test_lists_that_are_too_old_degrade_readiness_and_refuse_nobody(tmp_path: Path):
+    late = build(f"sqlite:///{tmp_path}/late.db", tmp_path, ready_lag_s=30)
+    late.gridtrail.inspection.register_person(late.root, CITY, UUID(int=7))
+    for model in ("people", "areas"):
+        with writing(late.gridtrail.database) as conn:
+            conn.execute(PROGRESS.update().where(PROGRESS.c.ledger == CITY, PROGRESS.c.read_model == model).values(position=0))
+    late.clock.forward(minutes=2)
+    ready = late.client().get("/health/ready")
+    assert (ready.status_code, ready.json["status"]) == (200, "degraded")
+    assert ready.json["behind_positions"] > 0
+    assert ready.json["behind_seconds"] >= 120
+    assert late.client("sun").get("/v1/cases").status_code == 200
+
+
+def test_lags_told_in_one_statement_are_those_that_the_engine_tells(city: City):
+    city.catch_up()
+    with writing(city.gridtrail.database) as conn:
+        conn.execute(PROGRESS.update().where(PROGRESS.c.ledger == SUBDISTRICT_B, PROGRESS.c.read_model == "workload").values(position=2))
+        conn.execute(PROGRESS.delete().where(PROGRESS.c.ledger == SUBDISTRICT_B, PROGRESS.c.read_model == "summaries"))
+    with reading(city.gridtrail.database) as conn:
+        found = {(each.ledger, each.read_model): (each.positions, each.seconds) for each in lags(conn, READ_MODELS, city.clock())}
+    told = {(each.ledger, each.read_model): (each.behind, each.seconds_behind) for each in city.gridtrail.follower.status()}
+    assert found == told
+    assert found[SUBDISTRICT_B, "workload"][0] > 0
+    with writing(city.gridtrail.database) as conn:
+        conn.execute(PROGRESS.update().where(PROGRESS.c.ledger == SUBDISTRICT_B).values(position=0))
+        for model in READ_MODELS:
+            conn.exec_driver_sql(f"DELETE FROM {READ_MODELS[model].TABLE.name} WHERE ledger = '{SUBDISTRICT_B}'")
+    city.catch_up()
+
+
+def test_counts_outlive_a_database_that_is_away(city: City, monkeypatch: pytest.MonkeyPatch):
+    def fails(*_: object, **__: object) -> None:
+        raise Busy("away")
+
+    monkeypatch.setattr("service.routes.metrics.lags", fails)
+    scraped = city.app.test_client().get("/metrics").data
+    assert b"gridtrail_database_up 0.0" in scraped
+    assert b"gridtrail_requests_total" in scraped
+
+
+def test_uploads_are_counted_by_what_became_of_their_entries(city: City):
+    scraped = city.app.test_client().get("/metrics").text
+    counts = dict(re.findall(r'gridtrail_upload_entries_total\{outcome="(\w+)"\} ([\d.]+)', scraped))
+    assert float(counts["recorded"]) >= 12
+    assert float(counts["refused"]) >= 3
+    assert "gridtrail_upload_batch_seconds_count" in scraped
+
+
+def test_what_is_below_the_level_is_not_written(tmp_path: Path):
+    code = (
+        "from service.config import Config; from service.logs import configure_logging; import structlog\n"
+        "configure_logging(Config(log_level='warning', log_format='{form}'))\n"
+        "log = structlog.get_logger(); log.info('silent', a=1); log.warning('loud', a=1)"
+    )
+    for form in ("json", "text"):
+        said = subprocess.run([sys.executable, "-c", code.replace("{form}", form)], capture_output=True, text=True, check=True).stdout
+        assert "loud" in said
+        assert "silent" not in said
+        assert (json.loads(said)["level"] == "warning") if form == "json" else "[warning" in said
+
+
+@pytest.mark.slow
+def test_two_gunicorn_processes_are_counted_together_and_lose_no_count_when_they_end(sqlite_url: str, tmp_path: Path):
+    (tmp_path / "counts").mkdir()
+    environment = {
+        **os.environ,
+        "GRIDTRAIL_DATABASE_URL": sqlite_url,
+        "GRIDTRAIL_SIGNING_KEY_FILE": str(tmp_path / "signing.key"),
+        "GRIDTRAIL_LOG_FORMAT": "json",
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "counts"),
+    }
+    config = Config(port=free_port(), workers=2, threads=4)
+    log = (tmp_path / "log").open("wb")
+    server = subprocess.Popen(gunicorn_command(config), env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_for(config.port)
+        for _ in range(20):
+            assert fetch(config.port, "/health/live")[0] == 200
+        assert fetch(config.port, "/nothing/here")[0] == 404
+        workers = psutil.Process(server.pid).children()
+        assert len(workers) == 2
+        before = counted(config.port)
+        assert before >= 20
+        workers[0].terminate()
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not (tmp_path / "counts" / "counter_retired.db").exists():
+            time.sleep(0.1)
+        wait_for(config.port)
+        assert counted(config.port) >= before
+        scraped = fetch(config.port, "/metrics")[1]
+        assert 'route="none",status="404"} 1.0' in scraped
+        assert re.search(r"gridtrail_pool_connections_limit [24]0\.0", scraped)
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines
+    assert all(json.loads(line)["event"] for line in lines)
+
+
+def fetch(port: int, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    said = answer.read().decode()
+    connection.close()
+    return answer.status, said
+
+
+def wait_for(port: int) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            if fetch(port, "/health/live")[0] == 200:
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+def counted(port: int) -> float:
+    return sum(
+        map(float, re.findall(r'requests_total\{method="GET",route="/health/live",status="200"\} ([\d.]+)', fetch(port, "/metrics")[1]))
+    )

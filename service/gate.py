@@ -1,0 +1,197 @@
+"""The places of one process: a bounded number of requests at once, a few that wait, and whose turn is next. Read by service.admission.
+
+Among those who wait, recording goes before asking, and then whoever was served least, by the time that they took.
+"""
+
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from service import deadlines
+from service.measures import WAITING
+
+CREDIT_S = 5.0
+"""Who was turned away keeps the place in the order for this much of others' time."""
+REMEMBERED = 20_000
+LONGEST_RETRY_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One kind of request. share: of the places; patience: of the configured wait; single: one at a time for each caller."""
+
+    name: str
+    rank: int
+    share: float
+    patience: float
+    single: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One request that has a place, or waits for one."""
+
+    lane: Lane
+    caller: str
+    order: tuple[int, float, int]
+    admitted: bool = False
+    began: float = 0.0
+    decided: threading.Event = field(default_factory=threading.Event)
+
+
+class Refused(Exception):
+    """Not admitted: code says why."""
+
+    def __init__(self, code: str, retry_after: int) -> None:
+        self.code = code
+        self.retry_after = retry_after
+        super().__init__(code)
+
+
+class Gate:
+    """The places of one process."""
+
+    def __init__(self, slots: int, room: int, wait_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.slots = slots
+        self.room = room
+        self.wait_s = wait_s
+        self.clock = clock
+        self.lock = threading.Lock()
+        self.running: dict[str, int] = {}
+        self.waiting: list[Turn] = []
+        self.uploading: set[str] = set()
+        self.taken: dict[str, float] = {}
+        self.owed: dict[str, float] = {}
+        self.level = 0.0
+        self.arrivals = 0
+        self.pace = Pace(clock)
+
+    def enter(self, lane: Lane, caller: str) -> Turn:
+        """A place, perhaps after a short wait. Refused otherwise. Whoever got a place must leave it."""
+        with self.lock:
+            if lane.single and caller in self.uploading:
+                raise Refused("upload_in_progress", random.randint(1, 2))
+            turn = self._arrive(lane, caller)
+            if not turn.admitted and not self._may_wait(turn):
+                raise self._turned_away(turn)
+            if lane.single:
+                self.uploading.add(caller)
+        if not turn.admitted:
+            self._wait(turn)
+        return turn
+
+    def leave(self, turn: Turn) -> None:
+        """Gives the place to whoever is next."""
+        with self.lock:
+            now = self.clock()
+            self._forget(turn)
+            self.running[turn.lane.name] -= 1
+            self.taken[turn.caller] = turn.order[1] + now - turn.began
+            self.owed.pop(turn.caller, None)
+            self.pace.count()
+            self._admit_next()
+            self._prune()
+
+    # ---- all below under the lock
+
+    def _arrive(self, lane: Lane, caller: str) -> Turn:
+        known = self.taken.get(caller)
+        taken = self.level if known is None else max(known, self.level - CREDIT_S)
+        self.arrivals += 1
+        turn = Turn(lane, caller, (lane.rank, taken, self.arrivals))
+        if self._free(lane) and not any(self._free(each.lane) for each in self.waiting):
+            self._admit(turn)
+        return turn
+
+    def _free(self, lane: Lane) -> bool:
+        most = max(1, int(self.slots * lane.share))
+        return sum(self.running.values()) < self.slots and self.running.get(lane.name, 0) < most
+
+    def _admit(self, turn: Turn) -> None:
+        turn.admitted, turn.began = True, self.clock()
+        self.running[turn.lane.name] = self.running.get(turn.lane.name, 0) + 1
+        self.level = max(self.level, turn.order[1])
+
+    def _may_wait(self, turn: Turn) -> bool:
+        """Where all places to wait are taken, whoever comes last in the order has to go, not whoever came last."""
+        if len(self.waiting) >= self.room:
+            last = max(self.waiting, key=lambda each: each.order, default=turn)
+            if last.order <= turn.order:
+                return False
+            self.waiting.remove(last)
+            last.decided.set()
+        self.waiting.append(turn)
+        return True
+
+    def _admit_next(self) -> None:
+        able = [each for each in self.waiting if self._free(each.lane)]
+        if able:
+            first = min(able, key=lambda each: each.order)
+            self.waiting.remove(first)
+            self._admit(first)
+            first.decided.set()
+
+    def _wait(self, turn: Turn) -> None:
+        """Not under the lock."""
+        WAITING.inc()
+        turn.decided.wait(deadlines.left(self.wait_s * turn.lane.patience))
+        WAITING.dec()
+        with self.lock:
+            if turn.admitted:
+                return
+            if turn in self.waiting:
+                self.waiting.remove(turn)
+            self._forget(turn)
+            raise self._turned_away(turn)
+
+    def _turned_away(self, turn: Turn) -> Refused:
+        now = self.clock()
+        self.taken[turn.caller] = turn.order[1]
+        self.owed.pop(turn.caller, None)
+        self.owed[turn.caller] = now
+        # The dict is in the order of time; whoever did not come again has given up.
+        while now - self.owed[oldest := next(iter(self.owed))] > 2 * LONGEST_RETRY_S or len(self.owed) > REMEMBERED:
+            del self.owed[oldest]
+        self._prune()
+        return Refused("overloaded", self._come_again())
+
+    def _come_again(self) -> int:
+        """A random time within that in which all who were turned away can be served."""
+        return random.randint(1, max(2, min(LONGEST_RETRY_S, math.ceil(len(self.owed) / self.pace.per_second()) + 1)))
+
+    def _forget(self, turn: Turn) -> None:
+        if turn.lane.single:
+            self.uploading.discard(turn.caller)
+
+    def _prune(self) -> None:
+        """Those who took least long ago are where newcomers begin, and need not be remembered."""
+        if len(self.taken) <= REMEMBERED:
+            return
+        self.taken = {caller: taken for caller, taken in self.taken.items() if taken > self.level - CREDIT_S}
+        if len(self.taken) > REMEMBERED:
+            self.taken.clear()
+
+
+class Pace:
+    """How many requests are served a second, of late."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.began = clock()
+        self.number = 0
+        self.before = 10.0
+
+    def count(self) -> None:
+        """One was served."""
+        self.number += 1
+        passed = self.clock() - self.began
+        if passed >= 1.0:
+            self.before = 0.5 * self.before + 0.5 * self.number / passed
+            self.began, self.number = self.clock(), 0
+
+    def per_second(self) -> float:
+        """At least one."""
+        return max(1.0, self.before)
