@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from service.database import open_database
 from service.ledger.tree import Frontier, leaf_hash
 from service.tablet_client import Tablet, Unreachable
+from service.wiring import make_app
 from tests.check import check_everything
 from tests.sync.town import A1, Town
 
@@ -52,18 +53,31 @@ def test_a_batch_may_begin_with_entries_that_are_known(town: Town) -> None:
     check_everything(town.gridtrail)
 
 
-def test_the_same_batch_five_times_at_once_is_recorded_once(town: Town) -> None:
+def test_the_same_batch_to_five_processes_at_once_is_recorded_once(town: Town) -> None:
     hand = town.hand("li")
+    processes = [make_app(town.gridtrail) for _ in range(5)]
     for round_ in range(3):
         lines = [hand.entry(4 * round_ + number) for number in range(4)]
         body = hand.body(lines)
         with ThreadPoolExecutor(5) as pool:
-            answers = list(pool.map(lambda _: hand.post(body), range(5)))  # noqa: B023
+            answers = list(pool.map(lambda process: hand.post(body, process=process), processes))  # noqa: B023
         assert {answer.status_code for answer in answers} == {200}
         outcomes = [[each["outcome"] for each in answer.json["outcomes"]] for answer in answers]
         assert sorted(outcomes) == [["duplicate"] * 4] * 4 + [["recorded"] * 4]
         hand.frontier.extend(leaf_hash(line) for line in lines)
     assert len(town.uploaded()) == 12
+    check_everything(town.gridtrail)
+
+
+def test_the_same_batch_five_times_at_once_to_one_process_is_taken_once_and_the_others_come_again(town: Town) -> None:
+    hand = town.hand("li")
+    body = hand.body([hand.entry(number) for number in range(4)])
+    with ThreadPoolExecutor(5) as pool:
+        statuses = [answer.status_code for answer in pool.map(lambda _: hand.post(body), range(5))]
+    assert statuses.count(200) >= 1
+    assert set(statuses) <= {200, 429}
+    assert [each["outcome"] for each in hand.post(body).json["outcomes"]] == ["duplicate"] * 4
+    assert len(town.uploaded()) == 4
     check_everything(town.gridtrail)
 
 

@@ -174,10 +174,10 @@ class Hand:
         }  # fmt: skip
         return b"".join(line + b"\n" for line in [*lines, json.dumps(last).encode()])
 
-    def post(self, body: bytes, token: str | None = None, **headers: str) -> Any:
-        """Sends a body as it is."""
+    def post(self, body: bytes, token: str | None = None, process: Any = None, **headers: str) -> Any:
+        """Sends a body as it is, to the town's one process or to another that stands beside it."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.town.app.test_client().post(
+        return (process or self.town.app).test_client().post(
             "/v1/sync/batches",
             data=body,
             headers={"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {token or self.token}", **named},
