@@ -56,13 +56,14 @@ def touched(model: ReadModel, events: Iterable[Recorded]) -> set[Key]:
     return {key for event in events for key in keys(event)}
 
 
-def fold_into(model: ReadModel, rows: Rows, events: Iterable[Recorded]) -> Rows:
+def fold_into(model: ReadModel, rows: Rows, events: Iterable[Recorded], changed: Rows | None = None) -> Rows:
     """Folds events into rows in place and gives what changed. Events of other topics must have been left out.
 
+    Who does not ask what changed gives the rows themselves as ``changed``, and saves a dict.
     An exception bears a note that says at which position it was raised.
     """
     keys, fold, spread = model.keys, model.fold, _spread_of(model)
-    changed: Rows = {}
+    changed = {} if changed is None else changed
     position = None
     try:
         for event in events:

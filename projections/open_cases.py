@@ -163,7 +163,7 @@ def _reported(event: Recorded) -> Row:
         "place": canonical(fields.get("place")),
         "lat": _degrees(place.get("lat")),
         "lon": _degrees(place.get("lon")),
-        "photos": canonical(fields.get("photos") or []),
+        "photos": canonical(fields["photos"]) if fields.get("photos") else "[]",
         "reporter": fields["by"],
         "tablet": fields.get("tablet"),
         "reported_at": fields["happened_at"],

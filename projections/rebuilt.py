@@ -3,14 +3,14 @@
 import pickle
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import sqlalchemy as sa
 
-from projections.model import Key, Rows, fold_into, touched
+from projections.model import Key, Row, Rows, fold_into, touched
 from projections.recorded import Recorded
 from projections.rows import table_rows
 from projections.turn import Target, is_the_worlds, told
@@ -67,7 +67,10 @@ class Rebuilt:
         self.ledger = ledger
         self.table = table_rows(target.model.TABLE.name, dialect)
         self.scratch = scratch
-        self.rows: Rows = {}
+        self.appends = getattr(target.model, "APPENDS", False)
+        self.values: Callable[[Any], tuple[Any, ...]] = tuple if self.appends else self.table.values
+        self.rows: dict[Key, Any] = {}
+        """Rows that no later event will ask for are kept by their values, which take a third of the room and are soon compared."""
         self.spilled = False
         self.failed: str | None = None
         self.wrong: set[Key] | None = None
@@ -79,9 +82,7 @@ class Rebuilt:
     def fold(self, events: list[Recorded]) -> None:
         """Folds events. What cannot be folded ends this read model's rebuild, and no other's."""
         try:
-            if self.spilled:
-                self._fetch(touched(self.target.model, events))
-            changed = fold_into(self.target.model, self.rows, events)
+            changed = self._folded(events)
         except Exception as wrong:
             if is_the_worlds(wrong):
                 raise
@@ -91,6 +92,16 @@ class Rebuilt:
         if self.wrong is not None:
             self.wrong.update(changed)
         self.scratch.make_room()
+
+    def _folded(self, events: list[Recorded]) -> Rows:
+        model = self.target.model
+        if self.appends:
+            changed = fold_into(model, {}, events)
+            self.rows.update((key, self.table.values(row)) for key, row in changed.items() if row is not None)
+            return changed
+        if self.spilled:
+            self._fetch(touched(model, events))
+        return fold_into(model, self.rows, events, self.rows if self.wrong is None else None)
 
     # ---- the scratch file
 
@@ -105,7 +116,7 @@ class Rebuilt:
             conn.execute(f"CREATE TABLE {name} ({names}, row BLOB, PRIMARY KEY ({names})) WITHOUT ROWID")
             self.spilled = True
         marks = ", ".join("?" * (self.table.key_length + 1))
-        values = self.table.values
+        values = self.values
         packed = ((*key, None if row is None else pickle.dumps(values(row), 5)) for key, row in sorted(self.rows.items(), key=_by_key))
         conn.execute("BEGIN")
         conn.executemany(f"INSERT OR REPLACE INTO {name} VALUES ({marks})", packed)
@@ -120,11 +131,12 @@ class Rebuilt:
             if key not in self.rows:
                 found = find(query, key).fetchone()
                 if found is not None and found[0] is not None:
-                    self.rows[key] = dict(zip(self.table.columns, pickle.loads(found[0]), strict=True))
+                    row = pickle.loads(found[0])
+                    self.rows[key] = row if self.appends else dict(zip(self.table.columns, row, strict=True))
 
     def _in_order(self) -> Iterator[Pair]:
         """All rows that exist, in the order of their keys. Those in memory are moved out first where some are out already."""
-        values = self.table.values
+        values = self.values
         if not self.spilled:
             yield from ((key, values(row)) for key, row in sorted(self.rows.items(), key=_by_key) if row is not None)
             return
@@ -143,7 +155,7 @@ class Rebuilt:
             self.wrong = wrong if len(wrong) <= MOST_WRONG else None
 
     def _differences_in_memory(self, conn: sa.Connection) -> set[Key]:
-        rows, values, length = self.rows, self.table.values, self.table.key_length
+        rows, values, length = self.rows, self.values, self.table.key_length
         wrong, right = set(), 0
         for live in self.table.rows_of(conn, self.ledger):
             key = live[:length]
@@ -186,7 +198,11 @@ class Rebuilt:
         elif self.wrong:
             if self.spilled:
                 self._fetch(self.wrong)
-            self.table.write(conn, {self.ledger: {key: self.rows.get(key) for key in self.wrong}})
+            self.table.write(conn, {self.ledger: {key: self._row(key) for key in self.wrong}})
+
+    def _row(self, key: Key) -> Row | None:
+        row = self.rows.get(key)
+        return row if row is None or not self.appends else dict(zip(self.table.columns, row, strict=True))
 
 
 def _by_key(item: tuple[Key, Any]) -> Key:

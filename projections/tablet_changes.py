@@ -20,6 +20,7 @@ everyone who downloads from the ledger. Items (kind: id, audiences, payload):
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -51,7 +52,7 @@ EVERYONE = "*"
 COMMUNITY = LENGTH_OF_LEVEL["community"]
 GRID = LENGTH_OF_LEVEL["grid"]
 
-Item = tuple[dict[str, Any] | None, list[str]]
+Item = tuple[dict[str, Any] | None, Sequence[str]]
 """An item's payload and its audiences; no audiences means that it has gone from everywhere."""
 
 
@@ -60,10 +61,11 @@ def person_audience(person: str) -> str:
     return f"person:{person}"
 
 
-def place_audiences(code: str) -> list[str]:
+@lru_cache(maxsize=65_536)
+def place_audiences(code: str) -> tuple[str, ...]:
     """The areas whose tablets hear of what happens at a code: itself and what it lies in, up to the community."""
     above = [code[:length] for length in (COMMUNITY, GRID) if len(code) > length]
-    return [*above, code]
+    return (*above, code)
 
 
 # ---- one function per kind: the item after the event, from the payload before
@@ -79,14 +81,21 @@ def _case(before: dict[str, Any] | None, event: Recorded) -> Item:
 
 
 def _visit(before: dict[str, Any] | None, event: Recorded) -> Item:
-    last = visit_log.fold((), None, event)
-    payload = {name: last[name] for name in VISIT_PLAN}
-    if before is not None and before["happened_at"] > payload["happened_at"]:
+    fields = event.fields
+    if before is not None and before["happened_at"] > fields["happened_at"]:
         payload = before
-    return payload, place_audiences(payload["area"]) if payload["next_due"] else []
-
-
-VISIT_PLAN = ("household", "area", "care_group", "next_due", "outcome", "visit_id", "happened_at", "day")
+    else:
+        payload = {
+            "household": fields["household"],
+            "area": fields["area"],
+            "care_group": fields.get("care_group"),
+            "next_due": visit_log.next_due(event),
+            "outcome": fields["outcome"],
+            "visit_id": event.stream,
+            "happened_at": fields["happened_at"],
+            "day": fields["day"],
+        }
+    return payload, place_audiences(payload["area"]) if payload["next_due"] else ()
 
 
 def _area(before: dict[str, Any] | None, event: Recorded) -> Item:
@@ -176,20 +185,28 @@ def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
 def spread(before: Row | None, after: Row | None, event: Recorded) -> Iterator[tuple[tuple[Any, ...], Row | None]]:
     """The audience rows that follow from an item's base row: present in its audiences, gone from those that it left."""
     assert after is not None
-    kind, item, position = after["kind"], after["item"], after["position"]
-    present = after["audiences"].split("\n") if after["audiences"] else []
-    past = before["audiences"].split("\n") if before is not None and before["audiences"] else []
-    for audience in dict.fromkeys((*present, *past)):
-        row = {
-            "audience": audience,
-            "kind": kind,
-            "item": item,
-            "position": position,
-            "gone": audience not in present,
-            "audiences": None,
-            "payload": None,
-        }
-        yield (audience, kind, item), row
+    now, then = after["audiences"], before["audiences"] if before is not None else ""
+    present = now.split("\n") if now else []
+    for audience in present:
+        yield _told_to(audience, after, gone=False)
+    if then and then != now:
+        for audience in then.split("\n"):
+            if audience not in present:
+                yield _told_to(audience, after, gone=True)
+
+
+def _told_to(audience: str, base: Row, *, gone: bool) -> tuple[tuple[Any, ...], Row]:
+    kind, item = base["kind"], base["item"]
+    row = {
+        "audience": audience,
+        "kind": kind,
+        "item": item,
+        "position": base["position"],
+        "gone": gone,
+        "audiences": None,
+        "payload": None,
+    }
+    return (audience, kind, item), row
 
 
 # ---- the query
