@@ -13,7 +13,7 @@ from typing import Any
 
 from domain.areas import GRID_KINDS, LENGTH_OF_LEVEL, level_of, parent_of
 from service.imports.mapping import Mapping
-from service.imports.table import BadValue, Flaw, Row, Table, UnreadableFile, read_rows, read_table, text_of
+from service.imports.table import BadValue, Flaw, Row, Table, UnreadableFile, fault_of_text, read_rows, read_table, text_of
 
 REQUIRED = ("level", "code", "name")
 LEVEL_NAMES = {
@@ -27,15 +27,26 @@ LEVEL_NAMES = {
     **{level: level for level in LENGTH_OF_LEVEL},
 }
 OFFICIAL_LENGTH = 12
+PROPERTIES = ("code", "name", "kind", "effective_from", "reference")
+"""What is read of a feature whose properties are ours already."""
 
 
 @dataclass
 class Areas:
-    """What a file said: areas by what they say, and the flaws of the rows that say nothing usable."""
+    """What a file said: areas by what they say, the flaws of the rows that say nothing usable, and where each code stands."""
 
     total: int = 0
     found: list[dict[str, Any]] = field(default_factory=list)
     flaws: list[Flaw] = field(default_factory=list)
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def take(self, line: int, said: dict[str, Any]) -> None:
+        """Adds what a line said. A code that stands twice is a flaw of its second line."""
+        first = self.lines.setdefault(said["code"], line)
+        if first == line:
+            self.found.append(said)
+        else:
+            self.flaws.append(Flaw(line, "code", "repeated", f"{said['code']} stands in line {first} already."))
 
 
 def read_areas(path: Path, effective_from: str, mapping: Mapping | None = None, pairs: Path | None = None) -> Areas:
@@ -64,16 +75,9 @@ def code_of(level: str, official: str) -> str:
 
 def _tree(table: Table) -> Areas:
     areas = Areas(table.total)
-    seen: dict[str, int] = {}
-    parents: list[tuple[int, str]] = []
     for line, said in read_rows(table, lambda row: (row.line, _said(row))):
-        if said["code"] in seen:
-            table.flaws.append(Flaw(line, "code", "repeated", f"{said['code']} stands in line {seen[said['code']]} already."))
-            continue
-        seen[said["code"]] = line
-        parents.append((line, said["code"]))
-        areas.found.append(said)
-    areas.flaws = sorted(table.flaws, key=lambda flaw: flaw.line)
+        areas.take(line, said)
+    areas.flaws = sorted([*table.flaws, *areas.flaws], key=lambda flaw: flaw.line)
     return areas
 
 
@@ -130,7 +134,7 @@ def day_of(row: Row, column: str) -> str:
 def _features(path: Path) -> list[dict[str, Any]]:
     try:
         whole = json.loads(text_of(path))
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise UnreadableFile(f"{path}: not JSON: {wrong}.") from wrong
     features = whole.get("features") if isinstance(whole, dict) else None
     if not isinstance(features, list):
@@ -138,8 +142,11 @@ def _features(path: Path) -> list[dict[str, Any]]:
     return features
 
 
-def _outline(number: int, feature: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The properties and the polygon of the number-th feature, which stands for a line here. BadValue where it is none."""
+def _outline(number: int, feature: Any, read: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The properties and the polygon of the number-th feature, which stands for a line here. BadValue where it is none.
+
+    read: the properties that will be read; what others hold does not matter.
+    """
     if not isinstance(feature, dict) or not isinstance(feature.get("properties"), dict):
         raise BadValue("properties", "not_a_feature", f"feature {number} has no properties.")
     geometry = feature.get("geometry")
@@ -148,6 +155,10 @@ def _outline(number: int, feature: Any) -> tuple[dict[str, Any], dict[str, Any]]
     for lon, lat in _points(geometry.get("coordinates")):
         if not (-180 <= lon <= 180 and -90 <= lat <= 90):
             raise BadValue("geometry", "off_the_globe", f"feature {number} has the point {lon}, {lat}, which lies off the globe.")
+    for name in read:
+        fault = fault_of_text(str(feature["properties"].get(name, "")))
+        if fault:
+            raise BadValue(name, *fault)
     return feature["properties"], {"type": geometry["type"], "coordinates": geometry["coordinates"]}
 
 
@@ -173,10 +184,10 @@ def _plain(features: list[dict[str, Any]]) -> Areas:
     areas = Areas(len(features))
     for number, feature in enumerate(features, 1):
         try:
-            properties, polygon = _outline(number, feature)
+            properties, polygon = _outline(number, feature, PROPERTIES)
             row = Row(number, {name: str(value) for name, value in properties.items() if value is not None})
             level = _level_of(row.need("code"))
-            areas.found.append({**_said(Row(number, {**row.values, "level": level})), "polygon": polygon, "centre": centre_of(polygon)})
+            areas.take(number, {**_said(Row(number, {**row.values, "level": level})), "polygon": polygon, "centre": centre_of(polygon)})
         except BadValue as bad:
             areas.flaws.append(Flaw(number, bad.column, bad.code, bad.sentence))
     return areas
@@ -195,7 +206,7 @@ def _mapped(features: list[dict[str, Any]], mapping: Mapping, pairs: Path | None
     outlines: dict[str, dict[str, Any]] = {}
     for number, feature in enumerate(features, 1):
         try:
-            properties, polygon = _outline(number, feature)
+            properties, polygon = _outline(number, feature, (mapping.areas["feature_code"], mapping.areas["feature_name"]))
             key = mapping.grid_key(str(properties.get(mapping.areas["feature_code"], "")))
             name = str(properties.get(mapping.areas["feature_name"], "")) or key
             said = {"name": name, "kind": "general", "reference": f"{key} {name}"}

@@ -67,6 +67,8 @@ def _assignment(row: Row) -> Assignment:
     login = row.need("login")
     if len(login) > 64 or not login.isprintable():
         raise BadValue("login", "not_a_login", "a login has at most 64 printable characters.")
+    if len(row["label"]) > 120:
+        raise BadValue("label", "too_long", "a label has at most 120 characters.")
     return Assignment(row.line, login, row["label"] or login, role, _unit(row), from_day, to_day, row["password"] or None)
 
 

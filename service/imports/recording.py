@@ -10,12 +10,14 @@ from tqdm import tqdm
 from domain.areas import area_of
 from domain.errors import Refusal
 from domain.refusals import AssignmentKnown
-from projections.people import C
+from projections.people import C, get_person
+from projections.recorded import LINE_LIMIT
 from service.config import Config
 from service.database import reading
 from service.imports.areas import Areas
 from service.imports.people import Assignment, People
 from service.imports.table import Flaw
+from service.ledger.store import EntryTooLarge
 from service.problems import Problem
 from service.scope import Actor, Grant, OutOfScope
 from service.wiring import Gridtrail
@@ -31,14 +33,19 @@ def record_areas(pieces: Gridtrail, areas: Areas) -> Counter[str]:
     actor = terminal_actor(pieces.config)
     counts: Counter[str] = Counter()
     for said in tqdm(areas.found, desc="areas", unit="area", disable=None, leave=False):
+        line = areas.lines.get(said["code"], 0)
         if not said["code"].startswith(pieces.config.city):
             sentence = f"{said['code']} lies outside of city {pieces.config.city} (GRIDTRAIL_CITY)."
-            areas.flaws.append(Flaw(0, "code", "another_city", sentence))
+            areas.flaws.append(Flaw(line, "code", "another_city", sentence))
             continue
         try:
             saved = pieces.inspection.register_area(actor, said)
         except Refusal as refused:
-            areas.flaws.append(Flaw(0, "code", refused.code, f"{said['code']}: {refused.detail}"))
+            areas.flaws.append(Flaw(line, "code", refused.code, f"{said['code']}: {refused.detail}"))
+            continue
+        except EntryTooLarge as large:
+            sentence = f"{said['code']} would take {large.size} bytes in the ledger, at most {LINE_LIMIT} fit: simplify its outline."
+            areas.flaws.append(Flaw(line, "geometry", "too_large", sentence))
             continue
         counts["same" if saved.position < 0 else "new" if saved.version == 1 else "changed"] += 1
     return counts
@@ -50,7 +57,9 @@ def record_people(pieces: Gridtrail, people: People) -> Counter[str]:
     homes: dict[str, str] = {}
     for each in tqdm(people.found, desc="people", unit="row", disable=None, leave=False):
         try:
-            _record(pieces, each, homes.setdefault(each.login, area_of(each.unit)), counts)
+            if each.login not in homes:
+                homes[each.login] = _home(pieces, each)
+            _record(pieces, each, homes[each.login], counts)
         except Refusal as refused:
             people.flaws.append(Flaw(each.line, "", refused.code, refused.detail))
         except Problem as problem:
@@ -60,8 +69,15 @@ def record_people(pieces: Gridtrail, people: People) -> Counter[str]:
     return counts
 
 
+def _home(pieces: Gridtrail, each: Assignment) -> str:
+    """Where the person is registered, or the area of their first row: all facts of a person stand in one ledger, whatever comes later."""
+    with reading(pieces.database) as conn:
+        known = get_person(conn, str(each.person_id(pieces.config.city)))
+    return area_of(known["unit"] if known else each.unit)
+
+
 def _record(pieces: Gridtrail, each: Assignment, home: str, counts: Counter[str]) -> None:
-    """One row. The person's home is the area of their first row, so that all their facts stand in one ledger."""
+    """One row of a person whose home is known."""
     actor, city = terminal_actor(pieces.config), pieces.config.city
     person = each.person_id(city)
     _, saved = pieces.inspection.register_person(actor, home, person)

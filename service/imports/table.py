@@ -13,7 +13,7 @@ FIELD_LIMIT = 131_072
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong in one place of a file. column is empty where the whole row is meant; code is stable, for counting."""
+    """What is wrong in one place of a file. column is empty where the whole row is meant, line is 0 where none is; code is stable."""
 
     line: int
     column: str
@@ -21,8 +21,8 @@ class Flaw:
     sentence: str
 
     def __str__(self) -> str:
-        where = f"line {self.line}" + (f", column {self.column}" if self.column else "")
-        return f"{where}: {self.sentence}"
+        where = [*([f"line {self.line}"] if self.line else []), *([f"column {self.column}"] if self.column else [])]
+        return f"{', '.join(where)}: {self.sentence}" if where else self.sentence
 
 
 class UnreadableFile(Exception):
@@ -131,8 +131,16 @@ def _flaw_of(line: int, columns: list[str], values: list[str]) -> Flaw | None:
     if len(values) != len(columns):
         return Flaw(line, "", "ragged", f"has {len(values)} values where the header has {len(columns)} columns.")
     for column, value in zip(columns, values, strict=True):
-        if any("\udc80" <= char <= "\udcff" for char in value):
-            return Flaw(line, column, "not_utf8", "holds bytes that are not UTF-8.")
-        if any(char < " " and char not in "\t\r\n" for char in value):
-            return Flaw(line, column, "control_character", "holds a control character.")
+        fault = fault_of_text(value)
+        if fault:
+            return Flaw(line, column, *fault)
+    return None
+
+
+def fault_of_text(value: str) -> tuple[str, str] | None:
+    """The code and the sentence of what makes a text unfit to be recorded: once in the ledger, no database could be rid of it."""
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        return "not_utf8", "holds bytes that are not UTF-8."
+    if any(char < " " and char not in "\t\r\n" for char in value):
+        return "control_character", "holds a control character."
     return None

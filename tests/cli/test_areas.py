@@ -1,5 +1,6 @@
 """Area trees and outlines from files: good rows recorded, bad ones named, the same again changes nothing."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,41 @@ def test_plain_geojson_names_its_areas_itself(tmp_path: Path) -> None:
     areas = read_areas(path, "2020-01-01")
     assert [said["centre"] for said in areas.found] == [[114.05, 32.05]]
     assert [(flaw.line, flaw.code) for flaw in areas.flaws] == [(2, "unknown_kind"), (3, "off_the_globe")]
+
+
+def outlines(*features: tuple[str, str, int]) -> str:
+    def outline(points: int) -> list[list[float]]:
+        return [[round(100 + n * 1e-6, 6), round(30 + n * 1e-6, 6)] for n in range(points)]
+
+    told = [
+        {"type": "Feature", "properties": {"code": code, "name": name}, "geometry": {"type": "Polygon", "coordinates": [outline(points)]}}
+        for code, name, points in features
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": told})
+
+
+def test_what_no_ledger_or_table_can_hold_is_named_and_the_good_outlines_stay(any_terminal: Terminal, tmp_path: Path) -> None:
+    text = outlines(
+        ("411502001001001", "nul\0inside", 4),
+        ("411502001001002", "half a character \ud800", 4),
+        ("411502001001003", "too detailed", 4000),
+        ("411502001001004", "good", 4),
+        ("411502001001004", "again", 4),
+    )
+    result = any_terminal("areas", "import", written(tmp_path, text, "g.geojson"), code=1)
+    assert "line 1, column name: holds a control character" in result.output
+    assert "line 2, column name: holds bytes that are not UTF-8" in result.output
+    assert "line 3, column geometry: 411502001001003 would take" in result.output
+    assert "line 5, column code: 411502001001004 stands in line 4 already" in result.output
+    assert "1 areas registered" in result.output
+    any_terminal("engine", "catch-up")
+    any_terminal("engine", "status")
+
+
+def test_json_that_nests_without_end_is_one_sentence(terminal: Terminal, tmp_path: Path) -> None:
+    result = terminal("areas", "import", written(tmp_path, "[" * 200_000, "deep.geojson"), code=1)
+    assert result.output.startswith("Error:")
+
+
+def test_an_area_of_another_city_is_named_by_its_line(terminal: Terminal, tmp_path: Path) -> None:
+    assert "line 7, column code: 9999" in terminal("areas", "import", written(tmp_path, TREE + "city,9999,X,\n"), code=1).output

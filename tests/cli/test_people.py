@@ -72,3 +72,24 @@ def test_a_unit_of_another_city_is_refused_in_a_sentence(terminal: Terminal, tmp
     path = tmp_path / "people.csv"
     path.write_text("login,role,unit,from\nli,worker,9999,2026-01-01\n", "utf-8")
     assert "lies outside of city 4115" in terminal("people", "import", path, code=1).output
+
+
+def test_a_person_of_two_files_stays_one_person_in_one_ledger(terminal: Terminal, tmp_path: Path, pieces: Callable[..., Gridtrail]) -> None:
+    head, first, second, *_ = FILE.replace("411502001001002", "411502002001001").splitlines()
+    path = tmp_path / "people.csv"
+    for rows, recorded in (([first], "1 people registered, 1 assignments"), ([second], "0 people registered, 1 assignments")):
+        path.write_text("\n".join([head, *rows, ""]), "utf-8")
+        assert recorded in terminal("people", "import", path).output
+    path.write_text("\n".join([head, second, first, ""]), "utf-8")
+    assert "0 people registered, 0 assignments recorded" in terminal("people", "import", path).output
+    with reading(pieces().database) as conn:
+        assigned = people_model.assignments_of(conn, str(person_of("4115", "li")))
+    assert [(each["ledger"], each["unit"]) for each in assigned] == [("411502001", "411502001001001"), ("411502001", "411502002001001")]
+
+
+def test_a_label_that_is_too_long_is_named_and_the_good_rows_stay(any_terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(FILE + f"zhao,{'Z' * 121},officer,411502,2026-01-01,,another-demo-word\n", "utf-8")
+    result = any_terminal("people", "import", path, code=1)
+    assert "line 5, column label" in result.output
+    assert "3 assignments recorded" in result.output
