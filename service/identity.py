@@ -26,12 +26,13 @@ from service.scope import Actor, Grant
 from service.throttle import ADDRESS_FACTOR as ADDRESS_FACTOR
 from service.throttle import Throttle
 
+LONGEST_LOGIN, LONGEST_LABEL = 64, 120
 ACCOUNTS = sa.Table(
     "accounts",
     METADATA,
     sa.Column("person", sa.Uuid, primary_key=True),
-    sa.Column("login", sa.String(64), nullable=False, unique=True),
-    sa.Column("label", sa.String(120), nullable=False),
+    sa.Column("login", sa.String(LONGEST_LOGIN), nullable=False, unique=True),
+    sa.Column("label", sa.String(LONGEST_LABEL), nullable=False),
     sa.Column("password_hash", sa.String(255), nullable=False),
     sa.Column("made_at", sa.String(24), nullable=False),
     sa.Column("disabled_at", sa.String(24)),
@@ -122,7 +123,9 @@ class Identity:
     # ---- accounts
 
     def create_account(self, person: str, login: str, password: str, label: str = "") -> None:
-        """Gives a person a login. Problem login_taken or password_too_weak otherwise."""
+        """Gives a person a login. Problem login_taken, bad_fields or password_too_weak otherwise."""
+        if not 1 <= len(login) <= LONGEST_LOGIN or len(label) > LONGEST_LABEL:
+            raise Problem("bad_fields", f"A login has 1 to {LONGEST_LOGIN} characters, a label at most {LONGEST_LABEL}.")
         _strong_enough(login, password)
         row = {
             "person": uuid.UUID(person),
@@ -156,13 +159,13 @@ class Identity:
         person = uuid.UUID(visitor.actor.person)
         with reading(self.engine) as conn:
             row = conn.execute(sa.select(ACCOUNTS.c.login, ACCOUNTS.c.password_hash).where(ACCOUNTS.c.person == person)).one()
-        self.throttle.count(row.login, address)
+        attempt = self.throttle.count(row.login, address)
         if not _matches(row.password_hash, old):
             raise Problem("wrong_login", "The old password is wrong.")
         _strong_enough(row.login, new)
         with writing(self.engine) as conn:
             self._store_password(conn, visitor.actor.person, new, keep=visitor.token_id)
-        self.throttle.forget(row.login)
+        self.throttle.forget(row.login, attempt)
 
     def disable(self, person: str) -> None:
         """The account can be used no more: no login, and its tokens end with it."""
@@ -186,7 +189,7 @@ class Identity:
 
     def log_in(self, login: str, password: str, address: str = "") -> Issued:
         """A session for the right password. Problem wrong_login or too_many_attempts otherwise."""
-        self.throttle.count(login, address)
+        attempt = self.throttle.count(login, address)
         with reading(self.engine) as conn:
             row = conn.execute(
                 sa.select(ACCOUNTS.c.person, ACCOUNTS.c.password_hash).where(ACCOUNTS.c.login == login, ACCOUNTS.c.disabled_at.is_(None))
@@ -194,7 +197,7 @@ class Identity:
         right = _matches(row.password_hash if row else NOBODY, password)
         if row is None or not right:
             raise Problem("wrong_login")
-        self.throttle.forget(login)
+        self.throttle.forget(login, attempt)
         if HASHER.check_needs_rehash(row.password_hash):
             with writing(self.engine) as conn:
                 conn.execute(ACCOUNTS.update().where(ACCOUNTS.c.person == row.person).values(password_hash=HASHER.hash(password)))

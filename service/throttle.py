@@ -24,11 +24,11 @@ class Throttle:
         self.most = most
         self.window = window
 
-    def count(self, login: str, address: str) -> None:
+    def count(self, login: str, address: str) -> list[uuid.UUID]:
         """Counts an attempt before it is decided, and commits the count: attempts made at once all see each other.
 
-        Problem too_many_attempts where there were too many. Such an attempt is not counted, or whoever keeps trying would
-        never be let in again.
+        Gives the counted attempt, for ``forget``. Problem too_many_attempts where there were too many. Such an attempt is not counted,
+        or whoever keeps trying would never be let in again.
         """
         limits = {subject_of("login", login): self.most, subject_of("address", address): self.most * ADDRESS_FACTOR}
         attempts = self._write(list(limits))
@@ -40,6 +40,7 @@ class Throttle:
                 conn.execute(self.table.delete().where(self.table.c.id.in_(attempts)))
             seconds = int(self.window.total_seconds())
             raise Problem("too_many_attempts", f"Wait up to {seconds // 60} minutes and try again.", headers={"Retry-After": str(seconds)})
+        return attempts
 
     def _write(self, subjects: list[str]) -> list[uuid.UUID]:
         now = self.clock()
@@ -50,10 +51,14 @@ class Throttle:
             conn.execute(self.table.insert(), rows)
         return ids
 
-    def forget(self, login: str) -> None:
-        """A right password clears the login's count; the address keeps its own, or one known account would clear a guesser's."""
+    def forget(self, login: str, attempt: list[uuid.UUID]) -> None:
+        """A right password clears the login's count, and of the address's this one attempt: an office may log in as often as it likes.
+
+        The address keeps its failures, or one known account would clear a guesser's.
+        """
+        mine = (self.table.c.subject == subject_of("login", login)) | self.table.c.id.in_(attempt)
         with writing(self.engine) as conn:
-            conn.execute(self.table.delete().where(self.table.c.subject == subject_of("login", login)))
+            conn.execute(self.table.delete().where(mine))
 
 
 def subject_of(kind: str, value: str) -> str:

@@ -1,5 +1,7 @@
 """``gridtrail accounts``: logins and passwords."""
 
+from uuid import UUID
+
 import click
 
 from service.cli.common import gridtrail
@@ -12,19 +14,19 @@ def command() -> None:
 
 @command.command("create")
 @click.argument("login")
-@click.option("--person", required=True, help="The person's id.")
+@click.option("--person", type=click.UUID, required=True, help="The person's id.")
 @click.option("--label", default="", help="How the account is called on pages; the login, if not given.")
 @click.password_option()
-def create(login: str, person: str, label: str, password: str) -> None:
+def create(login: str, person: UUID, label: str, password: str) -> None:
     """Give a person a login. Asks for the password; GRIDTRAIL_PASSWORD is not read, on purpose."""
-    gridtrail().identity.create_account(person, login, password, label or login)
+    gridtrail().identity.create_account(str(person), login, password, label or login)
     click.echo(f"{login} can log in.")
 
 
 @command.command("password")
-@click.option("--person", required=True, help="The person's id.")
+@click.option("--person", type=click.UUID, required=True, help="The person's id.")
 @click.password_option()
-def password(person: str, password: str) -> None:
+def password(person: UUID, password: str) -> None:
     """Set a new password; every session and token of the person ends."""
-    gridtrail().identity.set_password(person, password)
+    gridtrail().identity.set_password(str(person), password)
     click.echo("The password is set, and every session and token of the person has ended.")

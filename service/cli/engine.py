@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
+from projections.rebuilding import RebuildParked
 from service.cli.common import FORMATS, gridtrail, show_rows
+from service.database import reading
 
 STANDING = ("ledger", "read_model", "position", "size", "behind", "parked_position", "parked_error")
 
@@ -52,8 +54,11 @@ def _row(standing: Any) -> dict[str, Any]:
 def rebuild(read_model: str, ledger: str | None) -> None:
     """Fold a read model anew from the first event, beside the live one, and swap it in."""
     pieces = gridtrail()
-    _known(pieces, read_model)
-    count = pieces.follower.rebuild(read_model, ledger)
+    _known(pieces, read_model, ledger)
+    try:
+        count = pieces.follower.rebuild(read_model, ledger)
+    except RebuildParked as parked:
+        raise click.ClickException(f"{parked}. The live read model is as it was.") from parked
     click.echo(f"Read model {read_model} was rebuilt: {count} events folded.")
 
 
@@ -63,13 +68,16 @@ def rebuild(read_model: str, ledger: str | None) -> None:
 def resume(read_model: str, ledger: str) -> None:
     """Go on with a read model that was parked at an event which it could not fold, after the fix is in."""
     pieces = gridtrail()
-    _known(pieces, read_model)
+    _known(pieces, read_model, ledger)
     pieces.follower.resume(read_model, ledger)
     click.echo(f"Read model {read_model} goes on in ledger {ledger}.")
 
 
-def _known(pieces: Any, read_model: str) -> None:
+def _known(pieces: Any, read_model: str, ledger: str | None) -> None:
     from projections import READ_MODELS
 
     if read_model not in READ_MODELS:
         raise click.BadParameter(f"{read_model!r} is not one of {', '.join(READ_MODELS)}.")
+    with reading(pieces.database) as conn:
+        if ledger is not None and pieces.ledgers.head(conn, ledger) is None:
+            raise click.ClickException(f"There is no ledger {ledger}; gridtrail ledger list shows what there is.")

@@ -38,7 +38,7 @@ def boundary(moment: str | None) -> tuple[int | None, str | None]:
         return int(moment), None
     try:
         return None, utc_text(parse_utc(moment))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"{moment!r} is neither a position nor a time with an offset.", param_hint="--as-of") from None
 
 

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -100,6 +101,28 @@ def test_each_read_model_can_be_replayed_in_each_form(seeded: Terminal) -> None:
 def test_what_cannot_be_replayed_is_one_sentence(terminal: Terminal, arguments: tuple[str, ...], sentence: str) -> None:
     code = 1 if arguments[0] == "999999999" else 2
     assert sentence in terminal("replay", *arguments, code=code).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("accounts", "create", "bob", "--person", "nobody", "--password", "a long demo word"), "not a valid UUID"),
+        (("accounts", "password", "--person", "nobody", "--password", "a long demo word"), "not a valid UUID"),
+        (("replay", LEDGER, "--read-model", "areas", "--as-of", "0001-01-01T00:00:00+08:00"), "neither a position nor a time"),
+    ],
+)
+def test_a_value_of_another_form_is_one_sentence(terminal: Terminal, arguments: tuple[str, ...], sentence: str) -> None:
+    assert sentence in terminal(*arguments, code=2).output
+
+
+def test_a_login_longer_than_anybody_could_type_is_refused(any_terminal: Terminal) -> None:
+    created = any_terminal("accounts", "create", "x" * 65, "--person", UUID(int=1), "--password", "a long demo word", code=1)
+    assert "A login has 1 to 64 characters" in created.output
+
+
+def test_an_unknown_ledger_is_neither_rebuilt_nor_resumed(terminal: Terminal) -> None:
+    assert "There is no ledger 9999" in terminal("engine", "rebuild", "areas", "--ledger", "9999", code=1).output
+    assert "There is no ledger 9999" in terminal("engine", "resume", "areas", "9999", code=1).output
 
 
 def test_a_read_model_is_rebuilt_and_its_standing_shown(seeded: Terminal) -> None:

@@ -60,6 +60,17 @@ def test_one_address_cannot_guess_at_many_logins(city: City):
     throttle.count("yet another", "192.0.2.8")
 
 
+def test_an_office_may_log_in_as_often_as_it_likes_and_its_failures_still_count(city: City):
+    allowed = city.gridtrail.config.login_attempts * 5
+    throttle = city.gridtrail.identity.throttle
+    for n in range(allowed):
+        throttle.forget(f"login {n}", throttle.count(f"login {n}", "192.0.2.7"))
+    for n in range(allowed):
+        throttle.count(f"guess {n}", "192.0.2.7")
+    with pytest.raises(Problem, match="Wait"):
+        throttle.count("yet another", "192.0.2.7")
+
+
 def test_logging_out_ends_the_session_and_no_other(city: City):
     one, other = as_session(city, "zhao"), as_session(city, "zhao")
     assert one.delete("/v1/sessions").status_code == 204
