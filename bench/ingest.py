@@ -1,0 +1,244 @@
+"""``python -m bench.ingest``: how fast batches of 40 entries come in over HTTP, beside the raw rate of the same database in the same run.
+
+For each store: sync events/s over HTTP with client, server and database on this machine; raw rates of 40 rows a transaction into a bare
+table with the same indexes (executemany, unnest, COPY); their ratio; processor time an event of the web processes and of the database;
+latency. And, for comparison, what the eventsourcing library's own PostgreSQL recorder saves in process (it needs the package psycopg-pool).
+Medians of the repetitions, and JSON.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from eventsourcing.persistence import InfrastructureFactory, StoredEvent
+from eventsourcing.utils import Environment
+
+from bench.fleet import ENTRIES, Tablet, make_fleet
+from bench.load import free_port, send_all, serving
+from bench.raw import BARE, INSERT_POSTGRES, INSERT_SQLITE, ROWS, rows_of
+from bench.stores import Store, cpu_of, postgres_store, sqlite_store
+from service.config import Config
+from service.database import is_sqlite, open_database
+from service.ledger.bulk import COLUMNS
+from service.ledger.keys import seed_of
+from service.wiring import Gridtrail
+
+RESULTS = Path(__file__).parent / "results"
+STORES: dict[str, Callable[[], AbstractContextManager[Store]]] = {"sqlite": sqlite_store, "postgresql": postgres_store}
+LABELS = {
+    "sync_per_s": "sync over HTTP, events/s",
+    "raw_executemany_per_s": "raw: executemany, rows/s",
+    "raw_unnest_per_s": "raw: unnest, rows/s",
+    "raw_copy_per_s": "raw: COPY, rows/s",
+    "sync_to_raw": "sync / best raw",
+    "web_us": "web CPU an event, µs",
+    "database_us": "database CPU an event, µs",
+    "cpu_us": "web + database, µs",
+    "p50_ms": "batch latency p50, ms",
+    "p99_ms": "batch latency p99, ms",
+    "library_per_s": "eventsourcing's own recorder, in process, events/s",
+}
+
+
+def main() -> None:
+    """Measures each store and prints the medians."""
+    options = _options()
+    print(f"{options.tablets} tablets x {options.batches} batches x {ENTRIES} entries, {options.ledgers} ledgers, {options.repeats} times")
+    print(
+        f"{options.workers} workers x {options.threads} threads, {options.clients} x {options.client_threads} clients, {os.cpu_count()} cores"
+    )
+    measured = {}
+    for name in options.stores:
+        with STORES[name]() as store:
+            measured[name] = measure(store, options)
+    medians = {name: {key: statistics.median(values) for key, values in each.items()} for name, each in measured.items()}
+    _print(medians)
+    _keep(
+        {"options": vars(options), "machine": platform.platform(), "cores": os.cpu_count(), "medians": medians, "all": measured},
+        options.json,
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stores", nargs="+", choices=list(STORES), default=list(STORES))
+    parser.add_argument("--tablets", type=int, default=224)
+    parser.add_argument("--batches", type=int, default=4, help="batches of each tablet in each repetition")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--ledgers", type=int, default=56)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=4, help="threads of each web process")
+    parser.add_argument("--clients", type=int, default=1, help="client processes")
+    parser.add_argument("--client-threads", type=int, default=8, help="threads of each client process")
+    parser.add_argument("--json", type=Path, help="where the result is kept; bench/results with the time by default")
+    return parser.parse_args()
+
+
+def measure(store: Store, options: argparse.Namespace) -> dict[str, list[float]]:
+    """All figures of one store: raw, sync and library take turns, so that all see the same machine."""
+    config = Config(
+        database_url=store.url,
+        workers=options.workers,
+        threads=options.threads,
+        port=free_port(),
+        signing_key=seed_of(Ed25519PrivateKey.generate()),
+    )
+    pieces = Gridtrail(config)
+    pieces.upgrade()
+    fleet = make_fleet(pieces, options.tablets, options.batches * (options.repeats + 1), options.ledgers)
+    pieces.database.dispose()
+    found: dict[str, list[float]] = {}
+    environment = {
+        "GRIDTRAIL_DATABASE_URL": config.database_url,
+        "GRIDTRAIL_SIGNING_KEY": config.signing_key,
+        "GRIDTRAIL_LOG_LEVEL": "warning",
+    }
+    with serving(config, environment) as pid:
+        _sync(store, pid, config, fleet, slice(0, options.batches), options, {})  # warms prepared statements and caches
+        rows = rows_of(pieces.database, options.tablets * options.batches * ENTRIES)
+        for repeat in range(1, options.repeats + 1):
+            _sync(store, pid, config, fleet, slice(repeat * options.batches, (repeat + 1) * options.batches), options, found)
+            raw = _raw(store.url, rows)
+            for name, rate in raw.items():
+                found.setdefault(f"raw_{name}_per_s", []).append(rate)
+            found.setdefault("sync_to_raw", []).append(found["sync_per_s"][-1] / max(raw.values()))
+            if not is_sqlite(pieces.database) and find_spec("psycopg_pool"):
+                found.setdefault("library_per_s", []).append(_library(store.url, rows))
+    pieces.database.dispose()
+    return found
+
+
+def _sync(
+    store: Store, pid: int, config: Config, fleet: list[Tablet], batches: slice, options: argparse.Namespace, found: dict[str, list[float]]
+) -> None:
+    expected = sum(len(tablet.bodies[batches]) for tablet in fleet) * ENTRIES
+    web, database = cpu_of(pid), store.cpu()
+    took, sent = send_all(config, fleet, batches, options.clients, options.client_threads)
+    web, database = cpu_of(pid) - web, store.cpu() - database
+    if sent.recorded != expected:
+        raise SystemExit(f"{sent.recorded} of {expected} entries were recorded: {sent.wrong[:3]}")
+    latencies = statistics.quantiles(sent.latencies, n=100)
+    for name, value in {
+        "sync_per_s": expected / took,
+        "web_us": web / expected * 1e6,
+        "database_us": database / expected * 1e6,
+        "cpu_us": (web + database) / expected * 1e6,
+        "p50_ms": latencies[49] * 1000,
+        "p99_ms": latencies[98] * 1000,
+    }.items():
+        found.setdefault(name, []).append(value)
+
+
+# ---- the same database without us
+
+
+def _raw(url: str, rows: list[tuple[Any, ...]]) -> dict[str, float]:
+    """Rows a second into a fresh bare table, by each way that the database has."""
+    database = open_database(url)
+    ways = {"executemany": _executemany_sqlite} if is_sqlite(database) else {"executemany": _executemany, "unnest": _unnest, "copy": _copy}
+    rates = {}
+    for name, write in ways.items():
+        with database.begin() as conn:
+            for statement in ("DROP TABLE IF EXISTS raw_events", *BARE):
+                conn.exec_driver_sql(statement)
+        raw = database.raw_connection()
+        began = time.perf_counter()
+        for first in range(0, len(rows), ROWS):
+            write(raw.driver_connection, rows[first : first + ROWS])
+        rates[name] = len(rows) / (time.perf_counter() - began)
+        raw.close()
+    with database.begin() as conn:
+        conn.exec_driver_sql("DROP TABLE raw_events")
+    database.dispose()
+    return rates
+
+
+def _executemany_sqlite(driver: Any, rows: list[tuple[Any, ...]]) -> None:
+    driver.execute("BEGIN IMMEDIATE")
+    driver.executemany(INSERT_SQLITE, rows)
+    driver.execute("COMMIT")
+
+
+INSERT_ONE = f"INSERT INTO raw_events {COLUMNS} VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)"
+
+
+def _executemany(driver: Any, rows: list[tuple[Any, ...]]) -> None:
+    with driver.cursor() as cursor:
+        cursor.executemany(INSERT_ONE, rows)
+    driver.commit()
+
+
+def _unnest(driver: Any, rows: list[tuple[Any, ...]]) -> None:
+    driver.execute(INSERT_POSTGRES, [list(column) for column in zip(*rows, strict=True)])
+    driver.commit()
+
+
+def _copy(driver: Any, rows: list[tuple[Any, ...]]) -> None:
+    with driver.cursor() as cursor, cursor.copy(f"COPY raw_events {COLUMNS} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    driver.commit()
+
+
+# ---- the library's own recorder
+
+
+def _library(url: str, rows: list[tuple[Any, ...]]) -> float:
+    """Events a second that ``eventsourcing.postgres`` saves in process, 40 a transaction: made beforehand, of the same bytes."""
+    parsed = sa.make_url(url)
+    settings = {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": parsed.database or "postgres",
+        "POSTGRES_HOST": parsed.host or str(parsed.query.get("host", "")),
+        "POSTGRES_PORT": str(parsed.port or 5432),
+        "POSTGRES_USER": parsed.username or "postgres",
+        "POSTGRES_PASSWORD": parsed.password or "postgres",
+    }
+    name = f"library_{uuid4().hex[:8]}"
+    factory: Any = InfrastructureFactory.construct(Environment(name, settings))
+    recorder = factory.application_recorder()
+    stored = [StoredEvent(uuid4(), 1, row[4], row[9]) for row in rows]
+    began = time.perf_counter()
+    for first in range(0, len(stored), ROWS):
+        recorder.insert_events(stored[first : first + ROWS])
+    took = time.perf_counter() - began
+    factory.close()
+    with psycopg.connect(parsed.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True) as conn:
+        conn.execute(f"DROP TABLE IF EXISTS {name}_events".encode())
+    return len(stored) / took
+
+
+def _print(medians: dict[str, dict[str, float]]) -> None:
+    print(f"{'median of the run':<52}" + "".join(f"{name:>14}" for name in medians))
+    for key, label in LABELS.items():
+        print(f"{label:<52}" + "".join(_shown(each.get(key)) for each in medians.values()))
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return f"{'-':>14}"
+    return f"{value:>14,.0f}" if value >= 100 else f"{value:>14,.2f}"
+
+
+def _keep(result: dict[str, Any], path: Path | None) -> None:
+    path = path or RESULTS / f"ingest-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1, default=str) + "\n")
+    print(f"Kept in {path}")
+
+
+if __name__ == "__main__":
+    main()
