@@ -113,8 +113,9 @@ class Area(Aggregate):
 
 
 def _must_be_named(name: str) -> None:
-    if not name.strip():
-        raise TextNeeded("An area has a name.")
+    # A NUL would stand in the ledger for ever and in no text column of PostgreSQL.
+    if not name.strip() or "\0" in name:
+        raise TextNeeded("An area has a name, without NUL.")
 
 
 def _must_be_a_kind(kind: str | None) -> None:

@@ -58,13 +58,13 @@ class Rulebook(Aggregate):
             raise UnknownBook(kind=kind)
         if len(city) != 4 or not city.isascii() or not city.isdigit():
             raise NotYourCity(city=city)
-        if not name.strip() or "@" in name or "/" in name:
+        if not _is_a_label(name):
             raise TextNeeded("The name of a book is a short text without @ and /.", name=name)
         return cls.begin(cls.Opened, act, stream, city=city, kind=kind, name=name)
 
     def publish(self, act: Act, books: Books, *, version: str, effective_from: str, content: dict[str, Any]) -> None:
         """发布: publishes a version that holds from a day on."""
-        if not version.strip() or "/" in version or "@" in version:
+        if not _is_a_label(version):
             raise TextNeeded("The version of a book is a short text without @ and /.", version=version)
         if version in self.versions:
             raise VersionPublished(name=self.name, version=version)
@@ -75,6 +75,11 @@ class Rulebook(Aggregate):
     def has_version(self, version: str, content: dict[str, Any]) -> bool:
         """Whether this very content is published under this version already."""
         return self.versions.get(version) == digest_of(content)
+
+
+def _is_a_label(text: str) -> bool:
+    """Printable, or it could stand in the ledger for ever and in no table."""
+    return bool(text.strip()) and text.isprintable() and "@" not in text and "/" not in text
 
 
 def digest_of(content: dict[str, Any]) -> str:

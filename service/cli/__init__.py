@@ -67,6 +67,7 @@ def sentence_of(wrong: Exception) -> str | None:
     from service.fleet.run import ForeignOutbox
     from service.imports.table import UnreadableFile
     from service.ledger.keys import KeyRefused
+    from service.ledger.store import EntryTooLarge
     from service.problems import Problem
     from service.scope import NotYourRole, OutOfScope
     from service.tablet_client import Refused, Unreachable
@@ -75,7 +76,7 @@ def sentence_of(wrong: Exception) -> str | None:
         return str(wrong.detail or wrong)
     if isinstance(wrong, OutOfScope | NotYourRole):
         return "This lies outside of the city that GRIDTRAIL_CITY names, or is not an administrator's to do."
-    told = (Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, ForeignOutbox, Refused, Unreachable)
+    told = (Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, EntryTooLarge, ForeignOutbox, Refused, Unreachable)
     if isinstance(wrong, told):
         return str(wrong)
     if isinstance(wrong, sa.exc.OperationalError | sa.exc.ProgrammingError):

@@ -46,9 +46,17 @@ def show(form: str) -> None:
 
 def _read(file: Path) -> dict[str, object]:
     try:
-        book = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as wrong:
+        book = json.loads(file.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as wrong:
         raise click.ClickException(f"{file}: not JSON: {wrong}") from wrong
-    if not isinstance(book, dict) or book.keys() != set(MEMBERS) or book["kind"] not in BOOK_KINDS or not isinstance(book["content"], dict):
+    if not isinstance(book, dict) or book.keys() != set(MEMBERS) or book["kind"] not in BOOK_KINDS or not _has_the_types(book):
         raise click.ClickException(f"{file}: a book has exactly the members {', '.join(MEMBERS)}; kind is one of {', '.join(BOOK_KINDS)}.")
     return book
+
+
+def _has_the_types(book: dict[str, object]) -> bool:
+    return isinstance(book["content"], dict) and all(isinstance(book[name], str) for name in MEMBERS[:-1])
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no number of JSON")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from domain.books import shipped_items
 from projections import READ_MODELS
 from projections.recorded import read_line
 from service.cli import COMMANDS
@@ -118,6 +119,28 @@ def test_a_value_of_another_form_is_one_sentence(terminal: Terminal, arguments: 
 def test_a_login_longer_than_anybody_could_type_is_refused(any_terminal: Terminal) -> None:
     created = any_terminal("accounts", "create", "x" * 65, "--person", UUID(int=1), "--password", "a long demo word", code=1)
     assert "A login has 1 to 64 characters" in created.output
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"name": "cn\0"}, "short text"),
+        ({"version": "2\ud800"}, "short text"),
+        ({"version": 2}, "exactly the members"),
+        ({"content": {"working_weekdays": float("nan")}}, "NaN is no number"),
+        ({"kind": ["calendar"]}, "exactly the members"),
+        ({"effective_from": "soon"}, "not a day"),
+        ({"content": {"pad": "x" * 70_000}}, "the limit is 65535"),
+    ],
+)
+def test_a_book_that_no_ledger_or_table_can_hold_is_one_sentence(
+    any_terminal: Terminal, tmp_path: Path, changed: dict[str, object], sentence: str
+) -> None:
+    whole = next(dict(item) for item in shipped_items() if item["kind"] == "calendar")
+    whole |= {**changed, "content": {**whole["content"], **changed.get("content", {})}}  # type: ignore[dict-item]
+    path = tmp_path / "book.json"
+    path.write_text(json.dumps(whole))
+    assert sentence in any_terminal("rulebooks", "publish", path, code=1).output
 
 
 def test_an_unknown_ledger_is_neither_rebuilt_nor_resumed(terminal: Terminal) -> None:
