@@ -6,11 +6,10 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from domain.areas import ledger_of
 from domain.case_status import CLOCK_RUNS, OPEN_STATUSES, paused_after, status_after
-from projections.paging import After, Row, first, page
+from projections.paging import Row, first
 from projections.recorded import Recorded
-from projections.sight import Sight, within
+from projections.sight import Sight
 from projections.tables import AREA, ID, JSON_TEXT, NEVER, TIME, WORD, canonical, given, key, maybe, read_model_table, text
 
 NAME = "open_cases"
@@ -80,22 +79,27 @@ TABLE = read_model_table(
     given("recorded_at", TIME),
 )
 C = TABLE.c
-IS_OPEN = C.open.is_(True)
+IS_OPEN, IS_OVER = C.open.is_(True), C.open.is_(False)
 
 
-def _open_index(name: str, *columns: sa.Column[str], where: sa.ColumnElement[bool] = IS_OPEN) -> sa.Index:
+def _index(name: str, *columns: sa.Column[str], where: sa.ColumnElement[bool] = IS_OPEN) -> sa.Index:
     return sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
-_open_index("cases_open_due", C.ledger, C.late_from, C.case_id)
-_open_index("cases_open_due_wide", C.late_from, C.case_id)
-_open_index("cases_open_reported", C.ledger, C.reported_at, C.case_id)
-_open_index("cases_open_area", C.area, C.late_from, C.case_id)
-_open_index("cases_open_holder", C.holder, C.late_from, C.case_id)
-_open_index("cases_open_registrar", C.registrar, C.late_from, C.case_id)
-_open_index("cases_called", C.ledger, where=C.called.is_not(None))
+# One for each reason to see a case and each order of the lists (case_lists.py): a case moves to the second half when it is over.
+_index("cases_open_due", C.ledger, C.late_from, C.case_id)
+_index("cases_open_due_wide", C.late_from, C.case_id)
+_index("cases_open_reported", C.ledger, C.reported_at, C.case_id)
+_index("cases_open_reported_wide", C.reported_at, C.case_id)
+_index("cases_open_holder", C.holder, C.late_from, C.case_id)
+_index("cases_open_registrar", C.registrar, C.late_from, C.case_id)
+_index("cases_open_called", C.late_from, C.case_id, C.ledger, C.called, where=sa.and_(IS_OPEN, C.called.is_not(None)))
+_index("cases_over_reported", C.ledger, C.reported_at, C.case_id, where=IS_OVER)
+_index("cases_over_reported_wide", C.reported_at, C.case_id, where=IS_OVER)
+_index("cases_over_holder", C.holder, C.reported_at, C.case_id, where=IS_OVER)
+_index("cases_over_registrar", C.registrar, C.reported_at, C.case_id, where=IS_OVER)
+_index("cases_over_called", C.reported_at, C.case_id, C.ledger, C.called, where=sa.and_(IS_OVER, C.called.is_not(None)))
 sa.Index("cases_id", C.case_id)
-sa.Index("cases_area", C.area, C.reported_at, C.case_id)
 
 Fields = dict[str, Any]
 
@@ -312,56 +316,9 @@ TOPICS = frozenset(CHANGES)
 
 # ---- queries
 
-LEDGER_LENGTH = 9
-SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), "-reported_at": (C.reported_at, True)}
-"""Sort name: (column, descending). due_at is the end of the running clock, most urgent first; cases without one come last."""
-
-
 def seen(sight: Sight) -> sa.ColumnElement[bool]:
     """A case is seen where it lies, by the unit that holds it, the unit that registered it, and the units called to it."""
-    return sight.where(C.area, (C.holder, C.registrar), (C.called,), inside=_lies_in)
-
-
-def list_cases(
-    conn: sa.Connection,
-    sight: Sight,
-    *,
-    area: str | None = None,
-    holder: str | None = None,
-    status: str | None = None,
-    category: str | None = None,
-    level: str | None = None,
-    overdue_at: str | None = None,
-    text: str | None = None,
-    open: bool | None = None,
-    sort: str = "due_at",
-    after: After = None,
-    limit: int = 100,
-) -> list[Row]:
-    """Cases of a subtree, open ones or all. overdue_at: those whose running clock ended before. Cursor: (the sort's value, case_id)."""
-    wanted = {C.holder: holder, C.status: status, C.category: category, C.level: level}
-    query = sa.select(TABLE).where(seen(sight), *(column == value for column, value in wanted.items() if value is not None))
-    if area is not None:
-        query = query.where(_lies_in(C.area, area))
-    if overdue_at is not None:
-        query = query.where(C.late_from < overdue_at, IS_OPEN)
-    if text is not None:
-        query = query.where(sa.or_(C.summary.icontains(text, autoescape=True), C.reference == text, C.case_id == text))
-    if open is not None:
-        query = query.where(IS_OPEN if open else C.open.is_(False))
-    column, descending = SORTS[sort]
-    return page(conn, query, (column, C.case_id), after, limit, descending=descending)
-
-
-def _lies_in(column: sa.ColumnElement[Any], area: str) -> sa.ColumnElement[bool]:
-    """Says where cases lie so that a sorted index serves the page.
-
-    From the subdistrict down an area lies in one ledger, whose index is sorted. Above, many of all cases lie in it: walking the sorted
-    index of all open cases and leaving some out beats taking a range of areas and sorting it, which an indexable condition would invite.
-    """
-    if len(area) < LEDGER_LENGTH:
-        return sa.func.substr(column, 1, len(area)) == area
-    return sa.and_(C.ledger == ledger_of(area), within(column, area))
+    return sight.where(C.area, (C.holder, C.registrar), (C.called,))
 
 
 def get_case(conn: sa.Connection, sight: Sight, case_id: str) -> Row | None:

@@ -1,12 +1,20 @@
 """Keyset pages: the next rows after a sort key. Read by every query that answers in pages; the web layer makes the tuple a cursor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 Row = dict[str, Any]
 After = tuple[Any, ...] | None
+
+
+class Rows(list[Row]):
+    """Rows of a page. reached: the key up to which was looked, where that is not the end of the list; None otherwise."""
+
+    def __init__(self, rows: Iterable[Row] = (), *, reached: After = None) -> None:
+        super().__init__(rows)
+        self.reached = reached
 
 
 def page(

@@ -109,6 +109,14 @@ def get_person(conn: sa.Connection, person: str) -> Row | None:
     return first(conn, sa.select(TABLE).where(C.person == person, C.assignment == THE_PERSON))
 
 
+def person_on(conn: sa.Connection, person: str, day: str) -> tuple[Row | None, list[Row]]:
+    """The person's own row and the assignments that hold on a day, in one look."""
+    query = sa.select(TABLE).where(C.person == person, sa.or_(C.assignment == THE_PERSON, _holds(day)))
+    rows = [dict(row) for row in conn.execute(query.order_by(C.from_day, C.assignment)).mappings()]
+    own = next((row for row in rows if row["assignment"] == THE_PERSON), None)
+    return own, [row for row in rows if row["assignment"] != THE_PERSON]
+
+
 def people_of(
     conn: sa.Connection,
     sight: Sight,

@@ -19,13 +19,13 @@ def cast_of(grids: Sequence[str], tablets: int) -> list[Member]:
     return [Member(f"fleet-{number:05d}", "worker", (grids[number % len(grids)],), FROM_DAY) for number in range(tablets)]
 
 
-def steps_of(member: Member, count: int, begins: datetime, seed: int) -> list[Step]:
+def steps_of(member: Member, count: int, begins: datetime, seed: int | str) -> list[Step]:
     """The first ``count`` entries of a worker's days: a patrol with stops, visits, and a report now and then."""
     work = _work(member, begins, random.Random(f"{seed} {member.key}"), seed)
     return [next(work) for _ in range(count)]
 
 
-def _work(member: Member, begins: datetime, dice: random.Random, seed: int) -> Iterator[Step]:
+def _work(member: Member, begins: datetime, dice: random.Random, seed: int | str) -> Iterator[Step]:
     area, moment, number = member.units[0], begins, 0
 
     def step(kind: str, stream: str, data: dict[str, Any]) -> Step:

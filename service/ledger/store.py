@@ -193,9 +193,10 @@ class Ledgers:
         row = conn.execute(ONE_HEAD, {"ledger": ledger}).one_or_none()
         return Head(*row) if row is not None else None
 
-    def heads(self, conn: sa.Connection) -> list[Head]:
-        """How far every ledger is, in the order of their names."""
-        return [Head(*row) for row in conn.execute(HEADS)]
+    def heads(self, conn: sa.Connection, names: Iterable[str] | None = None) -> list[Head]:
+        """How far every ledger is, or each of those named that there is, in the order of their names."""
+        query = HEADS if names is None else HEADS.where(ledgers.c.ledger.in_(sorted(names)))
+        return [Head(*row) for row in conn.execute(query)]
 
     def ledgers(self, conn: sa.Connection) -> dict[str, int]:
         """Size of every ledger by name."""

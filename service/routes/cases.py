@@ -6,7 +6,7 @@ from uuid import UUID
 from domain import event_classes
 from domain.clock import utc_text
 from domain.entries import ACTIONS
-from projections import case_history, open_cases
+from projections import case_history, case_lists, open_cases
 from service.database import reading
 from service.routes.nouns import ETAG, IF_MATCH, Noun, actor, filters, gridtrail, paged
 from service.routes.parsing import version_seen
@@ -25,7 +25,7 @@ KEY_OF_SORT = {"due_at": "late_from", "reported_at": "reported_at", "-reported_a
     "GET", "/cases", policy="case.read", query=CaseQuery, answers=(200, page_of(CaseInList)), reads="open_cases", errors=(404,)
 )
 def list_cases(query: dict[str, Any]) -> dict[str, Any]:
-    """Cases within sight: filtered, sorted, in pages."""
+    """Cases within sight: filtered, sorted, in pages. A page may be short before the end of the list: only a null next is the end."""
     now = utc_text(gridtrail().clock())
     wanted = filters(query)
     if wanted.pop("overdue", None):
@@ -33,7 +33,7 @@ def list_cases(query: dict[str, Any]) -> dict[str, Any]:
     with reading(gridtrail().database) as conn:
         sight = sight_of(actor())
         key = {KEY_OF_SORT[query["sort"]]: str, "case_id": str}
-        page = paged(query, lambda **at: open_cases.list_cases(conn, sight, **wanted, **at), **key)
+        page = paged(query, lambda **at: case_lists.list_cases(conn, sight, **wanted, **at), **key)
     return {**page, "items": [_with_overdue(row, now) for row in page["items"]]}
 
 

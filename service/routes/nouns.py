@@ -160,12 +160,15 @@ def _same_branch(ledger: str, unit: str) -> bool:
 
 
 def paged(query: dict[str, Any], find: Callable[..., list[dict[str, Any]]], **key: type) -> dict[str, Any]:
-    """One page of a list: find(after=…, limit=…) gives rows in the order of key, the columns that the cursor names."""
+    """One page of a list: find(after=…, limit=…) gives rows in the order of key, the columns that the cursor names.
+
+    Where find looked at only a part of the list, the next page goes on from there, also behind a page that is short.
+    """
     after = read_cursor(query, tuple(key.values()))
     rows = find(after=after, limit=query["limit"] + 1)
     shown = rows[: query["limit"]]
-    more = len(rows) > len(shown)
-    return {"items": shown, "next": write_cursor([shown[-1][name] for name in key], query) if more else None}
+    following = [shown[-1][name] for name in key] if len(rows) > len(shown) else getattr(rows, "reached", None)
+    return {"items": shown, "next": write_cursor(list(following), query) if following is not None else None}
 
 
 def filters(query: dict[str, Any]) -> dict[str, Any]:

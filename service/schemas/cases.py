@@ -7,7 +7,7 @@ import marshmallow as ma
 from domain.case import Case as CaseAggregate
 from domain.case_status import STATUSES
 from projections.case_history import STEPS
-from projections.open_cases import SORTS
+from projections.case_lists import SORTS
 from projections.tables import NEVER
 from service.schemas.entries import is_area, schema_of
 from service.schemas.fields import Moment, Parsed, QueryInteger, area_code, flag, one_of, shown, text, unit

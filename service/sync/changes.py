@@ -66,7 +66,8 @@ class Changes:
         """About limit changes after a cursor, the next cursor, and whether there are more. state is the tablet's row."""
         with reading(self.gridtrail.database) as conn:
             scope = self._scope(conn, state)
-            heads = {head.ledger: head for head in self._heads(conn, scope.ledgers)}
+            found = {head.ledger: head for head in self.gridtrail.ledgers.heads(conn, {*scope.ledgers, state.ledger})}
+            heads = {ledger: found[ledger] for ledger in scope.ledgers if ledger in found}
             reach = self._reach(conn, list(heads))
             places = self._places(cursor, scope, heads, reach)
             reset = places is None
@@ -75,14 +76,16 @@ class Changes:
             more = False
             for ledger in sorted(heads):
                 place = places.setdefault(ledger, Place(0, heads[ledger].incarnation))
+                if place.position >= reach[ledger]:
+                    continue
                 if len(items) >= limit:
-                    more = more or place.position < reach[ledger]
+                    more = True
                     continue
                 page = tablet_changes.changes(conn, ledger, scope.audiences, place.position, reach[ledger], limit - len(items))
                 items += [{"ledger": ledger, **item} for item in page.items]
                 place.position = page.following
                 more = more or not page.complete
-            own = self.gridtrail.ledgers.head(conn, state.ledger)
+            own = found.get(state.ledger)
         return {
             "reset": reset,
             "items": items,
@@ -96,16 +99,12 @@ class Changes:
     def _scope(self, conn: sa.Connection, state: Any) -> Scope:
         person = str(state.person)
         today = local_day(utc_text(self.gridtrail.clock()), self.config.zone)
-        units = [each["unit"] for each in people.assignments_of(conn, person, today) if each["role"] in ("worker", "officer")]
-        home = people.get_person(conn, person)
+        home, assignments = people.person_on(conn, person, today)
+        units = [each["unit"] for each in assignments if each["role"] in ("worker", "officer")]
         places = [*units, state.area, *([home["unit"]] if home else [])]
         ledgers = {ledger for unit in places for ledger in ledgers_above(area_of(unit))}
         audiences = {*units, tablet_changes.person_audience(person), *([tablet_changes.EVERYONE] if units else [])}
         return Scope(tuple(sorted(audiences)), tuple(sorted(ledgers)))
-
-    def _heads(self, conn: sa.Connection, ledgers: tuple[str, ...]) -> list[Head]:
-        heads = [self.gridtrail.ledgers.head(conn, ledger) for ledger in ledgers]
-        return [head for head in heads if head is not None]
 
     def _reach(self, conn: sa.Connection, ledgers: list[str]) -> dict[str, int]:
         """How far the read model is in each ledger: a page never goes beyond it, or later changes would be skipped."""

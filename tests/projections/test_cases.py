@@ -3,6 +3,7 @@
 import pytest
 
 from projections import case_history, open_cases, people, workload
+from projections.case_lists import list_cases
 from projections.engine import fold_lines
 from projections.sight import EVERYTHING, Sight
 from projections.tables import NEVER
@@ -135,16 +136,16 @@ def names(rows: list[dict]) -> list[str]:
 
 def test_the_most_urgent_open_cases_come_first_in_pages(conn):
     found, after = [], None
-    while rows := open_cases.list_cases(conn, EVERYTHING, open=True, after=after, limit=2):
+    while rows := list_cases(conn, EVERYTHING, open=True, after=after, limit=2):
         found += names(rows)
         after = (rows[-1]["late_from"], rows[-1]["case_id"])
     assert found == ["one", "two", "three"]
 
 
 def test_latest_reports_first_in_pages(conn):
-    first = open_cases.list_cases(conn, EVERYTHING, sort="-reported_at", limit=3)
+    first = list_cases(conn, EVERYTHING, sort="-reported_at", limit=3)
     after = (first[-1]["reported_at"], first[-1]["case_id"])
-    assert names(first) + names(open_cases.list_cases(conn, EVERYTHING, sort="-reported_at", after=after)) == ["old", "three", "two", "one"]
+    assert names(first) + names(list_cases(conn, EVERYTHING, sort="-reported_at", after=after)) == ["old", "three", "two", "one"]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_latest_reports_first_in_pages(conn):
     ],
 )
 def test_cases_are_found_by(conn, asked, found):
-    assert names(open_cases.list_cases(conn, EVERYTHING, **asked)) == found
+    assert names(list_cases(conn, EVERYTHING, **asked)) == found
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_cases_are_found_by(conn, asked, found):
     ],
 )
 def test_a_list_holds_only_what_is_seen(conn, sight, found):
-    assert names(open_cases.list_cases(conn, sight)) == found
+    assert names(list_cases(conn, sight)) == found
     seen = [name for name in ("one", "two", "three", "old") if open_cases.get_case(conn, sight, id_of(name))]
     assert sorted(seen) == sorted(found)
 
@@ -191,8 +192,8 @@ def test_a_unit_that_is_called_to_a_case_sees_it_and_the_unit_that_registered_it
     follow(history).catch_up()
     with reading(database) as conn:
         for unit in (FIRE, "411502/water_%", COMMUNITY):
-            assert [row["case_id"] for row in open_cases.list_cases(conn, Sight(units=(unit,)))] == [case]
-        assert open_cases.list_cases(conn, Sight(units=("411502/water", "411502/waters%"))) == []
+            assert [row["case_id"] for row in list_cases(conn, Sight(units=(unit,)))] == [case]
+        assert list_cases(conn, Sight(units=("411502/water", "411502/waters%"))) == []
 
 
 def test_a_trail_is_read_in_order_and_as_it_was(conn):

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from projections import READ_MODELS, open_cases, workload
+from projections.case_lists import list_cases
 from projections.engine import digest_of_rows, fold_lines
 from projections.paging import Row
 from projections.rebuilding import LedgerRebuild, RebuildParked
@@ -259,7 +260,7 @@ def test_a_rebuild_runs_beside_writers_and_followers_and_readers_see_rows_all_th
         if len(history.lines) < 400:
             history.visit_made(f"late {len(history.lines)}", "house", minute=1)
         with reading(database) as other:
-            seen.append(len(open_cases.list_cases(other, EVERYTHING, limit=5)))
+            seen.append(len(list_cases(other, EVERYTHING, limit=5)))
 
     monkeypatch.setattr(LedgerRebuild, "_fold_up_to", fold_while_more_is_recorded)
     follower.rebuild("open_cases", LEDGER)
@@ -299,4 +300,4 @@ def test_a_fold_may_remove_its_row(follow, database):
     history.case_closed("one")
     follower.catch_up()
     with reading(database) as conn:
-        assert [row["case_id"] for row in open_cases.list_cases(conn, EVERYTHING)] == [left]
+        assert [row["case_id"] for row in list_cases(conn, EVERYTHING)] == [left]

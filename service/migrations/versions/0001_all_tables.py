@@ -217,23 +217,14 @@ def upgrade() -> None:
         sa.Column("recorded_at", text(24), nullable=False),
         sa.PrimaryKeyConstraint("ledger", "case_id"),
     )
-    op.create_index("cases_area", "cases", ["area", "reported_at", "case_id"], unique=False)
-    op.create_index(
-        "cases_called",
-        "cases",
-        ["ledger"],
-        unique=False,
-        sqlite_where=sa.text("called IS NOT NULL"),
-        postgresql_where=sa.text("called IS NOT NULL"),
-    )
     op.create_index("cases_id", "cases", ["case_id"], unique=False)
     op.create_index(
-        "cases_open_area",
+        "cases_open_called",
         "cases",
-        ["area", "late_from", "case_id"],
+        ["late_from", "case_id", "ledger", "called"],
         unique=False,
-        sqlite_where=sa.text("open IS 1"),
-        postgresql_where=sa.text("open IS true"),
+        sqlite_where=sa.text("open IS 1 AND called IS NOT NULL"),
+        postgresql_where=sa.text("open IS true AND called IS NOT NULL"),
     )
     op.create_index(
         "cases_open_due",
@@ -274,6 +265,54 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("open IS 1"),
         postgresql_where=sa.text("open IS true"),
+    )
+    op.create_index(
+        "cases_open_reported_wide",
+        "cases",
+        ["reported_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("open IS 1"),
+        postgresql_where=sa.text("open IS true"),
+    )
+    op.create_index(
+        "cases_over_called",
+        "cases",
+        ["reported_at", "case_id", "ledger", "called"],
+        unique=False,
+        sqlite_where=sa.text("open IS 0 AND called IS NOT NULL"),
+        postgresql_where=sa.text("open IS false AND called IS NOT NULL"),
+    )
+    op.create_index(
+        "cases_over_holder",
+        "cases",
+        ["holder", "reported_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("open IS 0"),
+        postgresql_where=sa.text("open IS false"),
+    )
+    op.create_index(
+        "cases_over_registrar",
+        "cases",
+        ["registrar", "reported_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("open IS 0"),
+        postgresql_where=sa.text("open IS false"),
+    )
+    op.create_index(
+        "cases_over_reported",
+        "cases",
+        ["ledger", "reported_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("open IS 0"),
+        postgresql_where=sa.text("open IS false"),
+    )
+    op.create_index(
+        "cases_over_reported_wide",
+        "cases",
+        ["reported_at", "case_id"],
+        unique=False,
+        sqlite_where=sa.text("open IS 0"),
+        postgresql_where=sa.text("open IS false"),
     )
     op.create_table(
         "cases_rebuild",

@@ -1,0 +1,115 @@
+"""Tablets whose batches are sealed beforehand and kept in a file, so that driving them costs little more than sending. Read by driving.
+
+A file holds frames (four bytes of length, then the bytes): for each tablet one of JSON that says who it is and how many batches follow,
+and then its batches. A file of receipts holds the answers in the same way.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import UUID
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from service.fleet.enlisting import Enlisted
+from service.fleet.generated import steps_of
+from service.fleet.plan import Step
+from service.ledger.note import Checkpoint
+from service.ledger.tree import Frontier, leaf_hash
+
+BOOT = "fleet"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A tablet ready to send: its batches in order, and the size and root of its tree after the last."""
+
+    tablet: UUID
+    token: str
+    size: int
+    root: bytes
+    bodies: list[bytes]
+
+    def entries(self) -> Iterator[bytes]:
+        """The bytes of all its entries, in order."""
+        for body in self.bodies:
+            yield from body.split(b"\n")[:-2]
+
+
+def seal(enlisted: Enlisted, entries: int, batch: int, begins: datetime, seed: int) -> Sealed:
+    """A tablet's generated work, sealed in batches. Ids follow from the tablet too: the same people may work again on new tablets."""
+    steps = steps_of(enlisted.member, entries, begins, f"{seed}/{enlisted.tablet}")
+    key = Ed25519PrivateKey.from_private_bytes(enlisted.seed)
+    tree, bodies = Frontier(), []
+    for first in range(0, len(steps), batch):
+        bodies.append(_sealed(enlisted.origin, key, tree, first, steps[first : first + batch], len(steps)))
+    return Sealed(UUID(enlisted.tablet), enlisted.token, tree.size, tree.root(), bodies)
+
+
+def _sealed(origin: str, key: Ed25519PrivateKey, tree: Frontier, first: int, steps: list[Step], total: int) -> bytes:
+    base = {"size": tree.size, "root": base64.b64encode(tree.root()).decode()}
+    lines = [entry_of(first + at, step) for at, step in enumerate(steps)]
+    tree.extend(map(leaf_hash, lines))
+    last = {
+        "seal": Checkpoint(origin, tree.size, tree.root()).sign(key),
+        "base": base,
+        "sent_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "mono_ms": 10**9,
+        "boot": BOOT,
+        "waiting": total - tree.size,
+    }
+    return b"\n".join([*lines, orjson.dumps(last), b""])
+
+
+def entry_of(seq: int, step: Step) -> bytes:
+    """The bytes of one entry."""
+    return orjson.dumps(
+        {
+            "seq": seq,
+            "kind": step.kind,
+            "v": 1,
+            "id": step.stream,
+            "area": step.area,
+            "occurred_at": step.at.isoformat(timespec="milliseconds"),
+            "mono_ms": seq * 1000,
+            "boot": BOOT,
+            "data": step.data,
+        }
+    )
+
+
+# ---- files
+
+
+def write_sealed(path: Path, tablets: Iterable[Sealed]) -> None:
+    """Writes a file of sealed tablets."""
+    with path.open("wb") as file:
+        for each in tablets:
+            facts = {"tablet": str(each.tablet), "token": each.token, "size": each.size, "root": each.root.hex()}
+            write_frame(file, orjson.dumps({**facts, "batches": len(each.bodies)}))
+            for body in each.bodies:
+                write_frame(file, body)
+
+
+def read_sealed(path: Path) -> Iterator[Sealed]:
+    """The tablets of a file, one after another."""
+    with path.open("rb") as file:
+        while (frame := read_frame(file)) is not None:
+            facts: dict[str, Any] = orjson.loads(frame)
+            bodies = [read_frame(file) or b"" for _ in range(facts["batches"])]
+            yield Sealed(UUID(facts["tablet"]), facts["token"], facts["size"], bytes.fromhex(facts["root"]), bodies)
+
+
+def write_frame(file: BinaryIO, content: bytes) -> None:
+    """One frame. A frame is one write, so that threads under one lock never mix theirs."""
+    file.write(len(content).to_bytes(4, "big") + content)
+
+
+def read_frame(file: BinaryIO) -> bytes | None:
+    """The next frame, or None at the end."""
+    length = file.read(4)
+    return file.read(int.from_bytes(length, "big")) if length else None
