@@ -42,7 +42,9 @@ def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
     if row is None:
         row = {"area": key[0], "day": key[1], **NOTHING_YET, "last_at": happened_at}
     else:
-        row = {**row, "last_at": max(row["last_at"], happened_at)}
+        row = row.copy()
+        if happened_at > row["last_at"]:
+            row["last_at"] = happened_at
     row[COUNT_OF[event.topic]] += 1
     return row
 

@@ -63,27 +63,36 @@ class LedgerRebuild:
         follower = self.follower
         if self._left() == 0:
             return 0
-        while self._left() > CLOSE:
-            self._fold_in_a_look()
+        while (reached := self._reached()) - self.position > CLOSE:
+            self._fold_in_a_look(reached)
         with follower.reading(follower.database) as conn:
             live = self._stands(conn)
             # In one moment of the database: the live rows are those at exactly this position, where the read model stands at it.
             self._fold_up_to(conn, max(live.values(), default=0))
             for part in self.parts:
                 part.compare(conn, exact=live.get(part.target.name) == self.position)
-        while self._left() > CLOSE:
-            self._fold_in_a_look()
+        while (left := self._left()) > CLOSE:
+            self._fold_in_a_look(self.position + left)
         with follower.writing(follower.database) as conn:
             self._swap(conn)
         return self.position
 
     def _left(self) -> int:
         with self.follower.reading(self.follower.database) as conn:
-            return self.follower.reader.ledgers(conn).get(self.ledger, 0) - self.position
+            return self._size(conn) - self.position
 
-    def _fold_in_a_look(self) -> None:
+    def _size(self, conn: sa.Connection) -> int:
+        return self.follower.reader.ledgers(conn).get(self.ledger, 0)
+
+    def _reached(self) -> int:
+        """The position of the live read model that is furthest."""
         with self.follower.reading(self.follower.database) as conn:
-            self._fold_up_to(conn, self.position + STRETCH)
+            return max(self._stands(conn).values(), default=0)
+
+    def _fold_in_a_look(self, end: int) -> None:
+        """One transaction for one stretch, so that none is long."""
+        with self.follower.reading(self.follower.database) as conn:
+            self._fold_up_to(conn, min(end, self.position + STRETCH))
 
     def _fold_up_to(self, conn: sa.Connection, end: int) -> None:
         """Folds until a position or the end of the ledger. A read model that cannot fold an event is left out from there on."""
@@ -112,7 +121,7 @@ class LedgerRebuild:
         begin(conn, [self.ledger], self._names(self.parts))
         # From here the live read models stand still until the commit, so the two cannot miss each other.
         live = self._stands(conn, hold=True)
-        self._fold_up_to(conn, max(live.values()))
+        self._fold_up_to(conn, max(self._size(conn), *live.values()))
         done = [part for part in self.parts if part.failed is None and self._written(conn, part)]
         here = sa.update(PROGRESS).where(P.ledger == self.ledger, P.read_model.in_(self._names(done)))
         conn.execute(here.values(position=self.position, parked_position=None, parked_error=None, parked_at=None))

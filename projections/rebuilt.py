@@ -91,6 +91,8 @@ class Rebuilt:
             return
         if self.wrong is not None:
             self.wrong.update(changed)
+            if len(self.wrong) > MOST_WRONG:
+                self.wrong = None
         self.scratch.make_room()
 
     def _folded(self, events: list[Recorded]) -> Rows:

@@ -41,7 +41,7 @@ COUNTED = {
     "case.handled": "cases_handled",
     "case.self_handled": "cases_handled",
 }
-CAN_BE_LATE = frozenset({"case.accepted", "case.dispatched", "case.mustered", "case.handled", "case.closed"})
+CAN_BE_LATE = frozenset({"case.accepted", "case.dispatched", "case.mustered", "case.handled", "case.self_handled", "case.closed"})
 TOPICS = frozenset(COUNTED) | CAN_BE_LATE
 NOTHING_YET = dict.fromkeys(COUNTS, 0)
 
@@ -54,15 +54,18 @@ def keys(event: Recorded) -> Iterable[tuple[Any, ...]]:
 
 
 def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
-    happened_at = event.fields["happened_at"]
+    fields = event.fields
+    happened_at = fields["happened_at"]
     if row is None:
         row = {"person": key[0], "day": key[1], "area": key[2], **NOTHING_YET, "last_at": happened_at}
     else:
-        row = {**row, "last_at": max(row["last_at"], happened_at)}
+        row = row.copy()
+        if happened_at > row["last_at"]:
+            row["last_at"] = happened_at
     count = COUNTED.get(event.topic)
     if count is not None:
         row[count] += 1
-    if event.fields.get("overtime"):
+    if fields.get("overtime"):
         row["overtime"] += 1
     return row
 

@@ -49,17 +49,26 @@ def _row(standing: Any) -> dict[str, Any]:
 
 
 @command.command("rebuild")
-@click.argument("read_model")
+@click.argument("read_model", required=False)
+@click.option("--all", "every", is_flag=True, help="All read models, in one pass over the history.")
 @click.option("--ledger", help="Only this ledger.")
-def rebuild(read_model: str, ledger: str | None) -> None:
-    """Fold a read model anew from the first event, beside the live one, and swap it in."""
+@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Ledgers that are rebuilt at the same time.")
+def rebuild(read_model: str | None, every: bool, ledger: str | None, processes: int) -> None:
+    """Fold a read model anew from the first event, beside the live one, and put right what differs."""
+    from projections import READ_MODELS
+    from service.cli import rebuilding
+
+    if every == (read_model is not None):
+        raise click.UsageError("Name one read model, or give --all.")
     pieces = gridtrail()
-    _known(pieces, read_model, ledger)
+    models = [read_model] if read_model is not None else list(READ_MODELS)
+    _known(pieces, models[0], ledger)
     try:
-        count = pieces.follower.rebuild(read_model, ledger)
+        count = rebuilding.rebuild(pieces, models, ledger, processes)
     except RebuildParked as parked:
         raise click.ClickException(f"{parked}. The live read model is as it was.") from parked
-    click.echo(f"Read model {read_model} was rebuilt: {count} events folded.")
+    what = f"Read model {read_model} was" if read_model is not None else f"All {len(models)} read models were"
+    click.echo(f"{what} rebuilt: {count} events folded.")
 
 
 @command.command("resume")
