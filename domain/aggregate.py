@@ -5,9 +5,10 @@ are what the server added when it recorded the event. All values are JSON-native
 recorded line, the event made from it and the event that was first made are equal to the last bit.
 """
 
+from collections.abc import Hashable
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar, get_type_hints
+from typing import Annotated, Any, Self, TypeVar, cast, get_type_hints
 from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
@@ -101,7 +102,7 @@ class Aggregate(BaseAggregate[UUID]):
 
 def _event(event_class: type[Any], stream: UUID, version: int, act: Act, said_and_derived: dict[str, Any]) -> Any:
     """The event, equal to what its constructor would make: that one sets a frozen dataclass's members one by one, in thrice the time."""
-    names, defaults = _members_of(event_class)
+    names, defaults = _members_of(cast(Hashable, event_class))
     values = {**defaults, **act.recorded(), **said_and_derived}
     values["originator_id"], values["originator_version"], values["timestamp"] = stream, version, event_class.create_timestamp()
     if values.keys() != names or not isinstance(stream, UUID):
@@ -112,7 +113,7 @@ def _event(event_class: type[Any], stream: UUID, version: int, act: Act, said_an
 
 
 @cache
-def _members_of(event_class: type[Any]) -> tuple[frozenset[str], dict[str, Any]]:
+def _members_of(event_class: Any) -> tuple[frozenset[str], dict[str, Any]]:
     """The names of all members of an event, and the defaults of those that have one."""
     members = fields(event_class)
     return frozenset(each.name for each in members), {each.name: each.default for each in members if each.default is not MISSING}

@@ -238,11 +238,12 @@ class Case(CaseActions, Aggregate):
 
         TOPIC = "case.self_handled"
         result: Said[str]
+        overtime: Derived[bool]
         quantities: Said[Quantities | None] = None
         photos: Said[Photos] = ()
 
         def change(self, case: "Case") -> None:
-            case.handled(self.by, case.is_overdue(self.happened_at))
+            case.handled(self.by, self.overtime)
 
     class Extended(CaseFact):
         """延期: more time, at most twice, each at most the original limit (amount in the limit's own kind)."""

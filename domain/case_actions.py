@@ -20,7 +20,7 @@ from domain.case_rules import (
     level_above,
     must_have_text,
 )
-from domain.case_status import CLOCK_RUNS
+from domain.case_status import CLOCK_RUNS, OVER_STATUSES
 from domain.clock import utc_text
 from domain.days import must_be_a_day
 from domain.time_limits import Limit, due_at, moved
@@ -191,7 +191,8 @@ class CaseActions(CaseRules):
         self._may("self_handle", act)
         self._must_be_somebody_else("handled", act)
         must_have_text(result, refusals.TextNeeded)
-        self._fact("case.self_handled", act, result=result, quantities=quantities, photos=photos)
+        overtime = self.is_overdue(act.happened_at)
+        self._fact("case.self_handled", act, result=result, overtime=overtime, quantities=quantities, photos=photos)
 
     def extend(self, act: Act, books: Books, *, amount: int, reason: str) -> None:
         """延期: moves the deadline, before it has passed."""
@@ -269,6 +270,11 @@ class CaseActions(CaseRules):
         if into.lower() == str(self.id):
             raise refusals.MergedIntoItself
         self._fact("case.merged", act, into=into, reason=reason)
+
+    def must_go_on(self) -> None:
+        """MergedIntoClosed where this case is over: another merged into it would leave every list."""
+        if self.status in OVER_STATUSES:
+            raise refusals.MergedIntoClosed(into=str(self.id), into_status=self.status)
 
     def split(self, act: Act, books: Books, *, reason: str) -> None:
         """拆案: the case goes on where it stood, with the time that was left."""

@@ -3,16 +3,18 @@
 Read by the upload path, by the console and by their schemas.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from domain.aggregate import Act
+from domain.areas import area_of
 from domain.books import Books
 from domain.case import Case
 from domain.case_rules import RULES
 from domain.patrol import Patrol
-from domain.refusals import AlreadyBegun, AnotherArea, NotBegun, RoleMayNotDoThis
+from domain.refusals import AlreadyBegun, AnotherArea, NotBegun, RoleMayNotDoThis, UnknownUnit
 from domain.visit import Visit
 
 FIELD = frozenset({"worker", "officer"})
@@ -60,6 +62,14 @@ ACTIONS = {
 METHOD_OF = {"return": "send_back"}
 """Where the action's name is a word of Python's own."""
 
+NAMED_UNITS = {
+    "case.dispatched": ("to",),
+    "case.transferred": ("to",),
+    "case.referred": ("to",),
+    "case.whistled": ("lead", "assists"),
+}
+"""Said fields that name the units which a case is sent to."""
+
 KINDS: dict[str, Kind] = {
     "patrol.started": Kind(Patrol, "start", True, FIELD),
     "patrol.checkpoint_passed": Kind(Patrol, "pass_checkpoint", False, FIELD),
@@ -68,6 +78,22 @@ KINDS: dict[str, Kind] = {
     "case.reported": Kind(Case, "report", True, REPORTERS),
     **{topic: Kind(Case, METHOD_OF.get(verb, verb), False, RULES[verb].roles) for verb, topic in ACTIONS.items()},
 }
+
+
+def must_name_units_in_force(topic: str, said: dict[str, Any], in_force: Callable[[str], bool]) -> None:
+    """UnknownUnit where a case would be sent to a unit of no area that is in force: nobody could take it up there."""
+    for unit in units_named(topic, said):
+        if not in_force(area_of(unit)):
+            raise UnknownUnit(unit=unit)
+
+
+def units_named(topic: str, said: dict[str, Any]) -> list[str]:
+    """The units that a case is sent to by an act."""
+    found: list[str] = []
+    for name in NAMED_UNITS.get(topic, ()):
+        value = said.get(name, ())
+        found.extend([value] if isinstance(value, str) else value)
+    return found
 
 
 def decide(kind: Kind, act: Act, books: Books, *, stream: UUID, area: str, said: dict[str, Any], aggregate: Any = None) -> Any:

@@ -218,6 +218,14 @@ class AlreadyAtTheTop(Refusal):
     sentence = "The case is at the county already; there is no higher level."
 
 
+class UnknownUnit(Refusal):
+    sentence = "The unit's area was not in force on that day. Name a unit of an area that is."
+
+
+class MergedIntoClosed(Refusal):
+    sentence = "The case to merge into is over. Merge into one that is open."
+
+
 class UnitNamedTwice(Refusal):
     sentence = "The lead and the assisting units are different units, each named once."
 

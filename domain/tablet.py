@@ -204,16 +204,17 @@ class Refused(Aggregate):
 
     def reapply(self, act: Act, books: Any, *, ledger: str, stream: str, version: int, reason: str | None = None) -> None:
         """重新受理: the entry became an event after all."""
-        self._must_be_open()
+        self.must_be_open()
         self.record(self.Reapplied, act, area=self.area, ledger=ledger, stream=stream, version=version, reason=reason)
 
     def dismiss(self, act: Act, books: Any, *, reason: str) -> None:
         """作废: it stays refused."""
-        self._must_be_open()
+        self.must_be_open()
         _must_have_a_reason(reason)
         self.record(self.Dismissed, act, area=self.area, reason=reason)
 
-    def _must_be_open(self) -> None:
+    def must_be_open(self) -> None:
+        """RefusalSettled where an officer decided on it already."""
         if self.status != "kept":
             raise RefusalSettled(status=self.status)
 

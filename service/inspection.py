@@ -16,12 +16,14 @@ from domain.aggregate import Act, Aggregate, Fact
 from domain.areas import Area, area_of, ledger_of
 from domain.case import Case
 from domain.clock import Clock, local_day, utc_text
-from domain.entries import ACTIONS, KINDS
+from domain.entries import ACTIONS, KINDS, must_name_units_in_force
 from domain.errors import Refusal
+from domain.patrol import Patrol
 from domain.people import Person
 from domain.rulebook import Books, Rulebook
 from domain.tablet import Refused, Tablet
-from projections import open_cases, rulebooks
+from domain.visit import Visit
+from projections import areas, open_cases, rulebooks
 from projections.engine import Follower
 from projections.recorded import entry_of
 from projections.sight import Sight
@@ -31,6 +33,7 @@ from service.ledger.mapper import aggregate_of, draft_of
 from service.ledger.store import Appended, Draft, Ledgers, VersionTaken
 from service.scope import Actor, OutOfScope, authorise
 from service.sync.photos import record_uses
+from service.sync.refusals import NoSuchReference, UnknownArea
 from service.sync.tables import tablet_states
 
 AREA_STREAMS = UUID("6c1f6d3e-8f0b-5a52-9c0c-8f3a2e3b7a10")
@@ -162,18 +165,22 @@ class Inspection:
                 raise OutOfScope
             grant = authorise(actor, ACTIONS[verb], area=case.area, units=case.concerned_units())
             if verb == "merge":
-                self._must_see_case(actor, ledger, said["into"])
-            getattr(case, kind.method)(self.act_for(actor, grant.role), books, **said)
+                self._must_take_a_merge(actor, ledger, said["into"])
+            act = self.act_for(actor, grant.role)
+            with reading(self.database) as conn:
+                must_name_units_in_force(ACTIONS[verb], said, lambda code: areas.in_force(conn, code, act.day))
+            getattr(case, kind.method)(act, books, **said)
 
         return self._change(ledger, case_id, decide, expected_version)[0]
 
-    def _must_see_case(self, actor: Actor, ledger: str, case_id: str) -> None:
-        """A case that another is merged into must be one of the same ledger that the actor may act on."""
+    def _must_take_a_merge(self, actor: Actor, ledger: str, case_id: str) -> None:
+        """A case that another is merged into must be an open one of the same ledger that the actor may act on."""
         with reading(self.database) as conn:
             other = self._load(conn, ledger, UUID(case_id))
         if not isinstance(other, Case):
             raise OutOfScope
         authorise(actor, ACTIONS["merge"], area=other.area, units=other.concerned_units())
+        other.must_go_on()
 
     def report_case(self, actor: Actor, area: str, said: dict[str, Any]) -> tuple[str, Saved]:
         """A case reported at the console (a resident at the counter, a hotline). Gives the new case's id."""
@@ -181,9 +188,23 @@ class Inspection:
         grant = authorise(actor, "case.reported", area=area)
 
         def decide(_: Any, books: Books) -> Case:
-            return Case.report(self.act_for(actor, grant.role), books, stream, area=area, **said)
+            act = self.act_for(actor, grant.role)
+            self._must_lie_where_it_says(actor, area, said, act.day)
+            return Case.report(act, books, stream, area=area, **said)
 
         return str(stream), self._change(ledger_of(area), stream, decide)[0]
+
+    def _must_lie_where_it_says(self, actor: Actor, area: str, said: dict[str, Any], day: str) -> None:
+        """The area is in force, and the patrol or visit that is named is recorded there within the actor's reach."""
+        with reading(self.database) as conn:
+            if not areas.in_force(conn, area, day):
+                raise UnknownArea
+            for name, kind in (("patrol", Patrol), ("visit", Visit)):
+                if said.get(name) is None:
+                    continue
+                named = self._load(conn, ledger_of(area), UUID(said[name]))
+                if not isinstance(named, kind) or not any(grant.reaches(named.area) for grant in actor.grants):
+                    raise NoSuchReference(pointer=f"/{name}")
 
     def ledger_of_case(self, conn: sa.Connection, sight: Sight, case_id: str) -> str:
         """The ledger of a case that the reader may see. OutOfScope otherwise."""
@@ -301,12 +322,21 @@ class Inspection:
 
         The rules that hold now decide: what refused it may have passed (an assignment was recorded late, the case came back).
         """
+        for _ in range(self.config.upload_attempts):
+            try:
+                return self._reapply_once(actor, ledger, refused, reason)
+            except VersionTaken:
+                continue
+        raise Contended
+
+    def _reapply_once(self, actor: Actor, ledger: str, refused: str, reason: str | None) -> Saved:
         with reading(self.database) as conn:
             lines = self.ledgers.streams(conn, ledger, [UUID(refused)]).get(UUID(refused), [])
             kept = aggregate_of(lines)
             if not isinstance(kept, Refused):
                 raise OutOfScope
             grant = authorise(actor, "refusal.decide", area=kept.area)
+            kept.must_be_open()
             books = self.books(conn, ledger)
             raw = entry_of(lines[0])
             if raw is None:
@@ -329,12 +359,9 @@ class Inspection:
             draft.seq = None
         drafts = {target: again}
         drafts.setdefault(ledger, []).extend(drafts_of(kept))
-        try:
-            with writing(self.database) as conn:
-                record_uses(conn, uses)
-                appended = self.ledgers.append_all(conn, drafts)
-        except VersionTaken as taken:
-            raise Contended from taken
+        with writing(self.database) as conn:
+            record_uses(conn, uses)
+            appended = self.ledgers.append_all(conn, drafts)
         return Saved(target, appended[target].size - 1, made.originator_version)
 
     def _decide_again(self, conn: sa.Connection, kept: Refused, entry: dict[str, Any], books: Books) -> tuple[str, Any]:

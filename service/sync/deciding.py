@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from domain.aggregate import Act, Aggregate
+from domain.areas import area_of
 from domain.books import Books
 from domain.case import Case
 from domain.clock import utc_text
-from domain.entries import KINDS, Kind, decide
+from domain.entries import KINDS, Kind, decide, must_name_units_in_force, units_named
 from domain.errors import Refusal
 from domain.patrol import Patrol
 from domain.visit import Visit
@@ -86,7 +87,9 @@ class Deciding:
             names += [data[name] for name in REFERENCES if name in data and data[name] not in begun]
             if names:
                 wanted.setdefault(entry["area"][:9], {}).update(dict.fromkeys(names))
-        self.found = look(driver, self.person, {entry["area"] for entry in entries}, wanted)
+        areas = {entry["area"] for entry in entries}
+        areas.update(area_of(unit) for entry in entries for unit in units_named(entry["kind"], entry["data"]))
+        self.found = look(driver, self.person, areas, wanted)
         self._known.update((name, aggregate_of(lines)) for name, lines in self.found.streams.items())
 
     def day_of(self, moment: datetime) -> str:
@@ -104,7 +107,7 @@ class Deciding:
         """The role and the units that the act is done in: by area, which holds for many entries, or as a unit that a case concerns."""
         found = self._authorised(topic, area, day, ())
         grant = found if isinstance(found, Grant) else self._by_unit(topic, area, day, stream, found)
-        if not any(first <= day and (last is None or day <= last) for first, last in self.found.areas.get(area, ())):
+        if not self._in_force(area, day):
             raise UnknownArea
         admitted = (grant.role, tuple(each.unit for each in self._actor(day).grants if each.role == grant.role))
         if grant is found:
@@ -138,6 +141,7 @@ class Deciding:
             raise Undecided
         data, area, ledger = entry["data"], entry["area"], entry["area"][:9]
         self._references_must_be_within_reach(data, ledger, act.day)
+        must_name_units_in_force(entry["kind"], data, lambda code: self._in_force(code, act.day))
         if aggregate is not None and not kind.starts and getattr(aggregate, "area", area) != area:
             # A case is acted on where it lies, or a right in one area would reach into another. Elsewhere it is not told from none.
             aggregate = None
@@ -151,6 +155,11 @@ class Deciding:
             aggregate = self._known.get((ledger, data[name]))
             if not isinstance(aggregate, kind) or not self._reaches(aggregate, day):
                 raise NoSuchReference(pointer=f"/data/{name}")
+            if isinstance(aggregate, Case):
+                aggregate.must_go_on()
+
+    def _in_force(self, area: str, day: str) -> bool:
+        return any(first <= day and (last is None or day <= last) for first, last in self.found.areas.get(area, ()))
 
     def _reaches(self, aggregate: Any, day: str) -> bool:
         units = units_of(aggregate)
