@@ -13,6 +13,7 @@ from service.cli.common import FORMATS, gridtrail, show_rows
 from service.database import reading
 from service.identity import ACCOUNTS
 from service.imports.recording import terminal_actor
+from service.scope import OutOfScope
 
 LISTED = ("tablet_id", "area", "person", "label", "status", "size", "recorded", "refused", "waiting", "skew_ms", "last_contact")
 MOST = 100_000
@@ -32,7 +33,10 @@ def enrol(person: str | None, login: str | None, area: str | None, png: Path | N
     """Make a one-time code with which a person's tablet enrols itself, and show it as text and as a QR code."""
     pieces = gridtrail()
     person = person or _person_of(pieces, login)
-    code = pieces.enrolment.make_code(terminal_actor(pieces.config), person, area)
+    try:
+        code = pieces.enrolment.make_code(terminal_actor(pieces.config), person, area)
+    except OutOfScope as absent:
+        raise click.ClickException(f"{person} is nobody who is registered here, or the area is not theirs or not in force.") from absent
     image = segno.make(code.url, error="m")
     click.echo(f"Code     {code.code}\nAddress  {code.url}\nFor      {code.person} in {code.area}, until {code.expires_at}, once.")
     image.terminal(compact=True)

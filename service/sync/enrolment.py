@@ -16,16 +16,17 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from domain.aggregate import Act, Fact
-from domain.areas import area_of, ledger_of
+from domain.areas import ledger_of, lies_within
 from domain.clock import local_day, utc_text
 from domain.tablet import Tablet
+from projections import areas, people
 from service.database import reading, writing
 from service.identity import ADDRESS_FACTOR, ATTEMPTS, digest_of
 from service.ledger.mapper import draft_of
 from service.ledger.note import BadNote, WeakKey, refuse_weak_key, unbase64
 from service.ledger.tree import Frontier
 from service.problems import CATALOGUE, Problem
-from service.scope import OFFICER, WORKER, Actor, authorise
+from service.scope import OFFICER, WORKER, Actor, OutOfScope, authorise
 from service.sync.codes import canonical_code, new_code, proof_text
 from service.sync.facts import b64
 from service.sync.states import state_of_token
@@ -74,13 +75,25 @@ class Enrolment:
     # ---- codes
 
     def make_code(self, actor: Actor, person: str, area: str | None = None) -> Code:
-        """A code that lets a person enrol one tablet. area decides the tablet's ledger; without it, the person's first assignment does."""
-        holder = self.gridtrail.identity.actor_of(person)
-        units = [grant.unit for grant in holder.grants if grant.role in (WORKER, OFFICER)]
-        where = area or (area_of(units[0]) if units else None)
-        if where is None:
-            authorise(actor, "tablet.enrol")
-            raise Problem("no_assignment", "Only a worker or an officer with an assignment in force can be given a tablet.")
+        """A code that lets a person enrol one tablet. area decides the tablet's ledger; without it, the person's first assignment does.
+
+        Whoever has the tablet acts as the person: the actor's right must reach all that the person has or will have. OutOfScope otherwise.
+        """
+        authorise(actor, "tablet.enrol")
+        today = self._today()
+        with reading(self.database) as conn:
+            home, assigned = people.get_person(conn, person), people.assignments_of(conn, person)
+            if home is None:
+                raise OutOfScope
+            for each in (home, *_lasting(assigned, today)):
+                authorise(actor, "tablet.enrol", area=each["area"])
+            places = _places(assigned, today)
+            begun = _places([each for each in assigned if each["from_day"] <= today], today)
+            where = area or next(iter(begun), None)
+            if where is None or not places:
+                raise Problem("no_assignment", "Only a worker or an officer with an assignment in force can be given a tablet.")
+            if not areas.in_force(conn, where, today) or not _meets(where, places):
+                raise OutOfScope
         grant = authorise(actor, "tablet.enrol", area=where)
         now = self.clock()
         code = new_code()
@@ -97,6 +110,9 @@ class Enrolment:
             conn.execute(enrolment_codes.delete().where(enrolment_codes.c.expires_at < utc_text(now - timedelta(days=30))))
             conn.execute(enrolment_codes.insert(), row)
         return made
+
+    def _today(self) -> str:
+        return local_day(utc_text(self.clock()), self.config.zone)
 
     # ---- enrolling
 
@@ -132,6 +148,8 @@ class Enrolment:
             raise Problem("code_locked", "Ask for a new code.", max_attempts=CODE_ATTEMPTS)
 
     def _enrolled(self, conn: sa.Connection, code: Any, public: bytes, algorithm: str, label: str | None, token: str) -> dict[str, Any]:
+        if not _meets(code.area, _places(people.assignments_of(conn, str(code.person)), self._today())):
+            raise Problem("no_assignment", "The person does not work there any more; ask for a new code.")
         tablet, now = uuid4(), utc_text(self.clock())
         origin = f"{self.config.origin}/tablet/{tablet}"
         by = str(code.made_by) if code.made_by else "system"
@@ -204,6 +222,21 @@ class Enrolment:
         if reads and row.status == SET_ASIDE:
             raise Problem("tablet_set_aside", "An officer looks into what the tablet sent; until then it reads nothing.")
         return row
+
+
+def _lasting(assigned: list[dict[str, Any]], today: str) -> list[dict[str, Any]]:
+    """The assignments that are in force or to come."""
+    return [each for each in assigned if each["to_day"] is None or each["to_day"] >= today]
+
+
+def _places(assigned: list[dict[str, Any]], today: str) -> list[str]:
+    """The areas of the units that the person works for in the field, or will."""
+    return [each["area"] for each in _lasting(assigned, today) if each["role"] in (WORKER, OFFICER)]
+
+
+def _meets(area: str, places: list[str]) -> bool:
+    """Whether an area covers one of the places, or lies within one."""
+    return any(lies_within(area, place) or lies_within(place, area) for place in places)
 
 
 def limits_of(config: Any) -> dict[str, int]:

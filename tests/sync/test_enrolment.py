@@ -3,14 +3,16 @@
 import base64
 import json
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.problems import Problem
 from service.scope import Actor, Grant, NotYourRole, OutOfScope
 from service.sync.codes import canonical_code, proof_text
 from tests.check import check_everything
-from tests.sync.town import A1, OFFICER, ROOT, SUB_A, Town, person
+from tests.sync.town import A1, A2, B1, CITY, COUNTY, OFFICER, ROOT, SUB_A, Town, person
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -103,12 +105,76 @@ def test_guessing_codes_is_throttled(town: Town) -> None:
 
 def test_codes_are_made_by_officers_and_administrators_of_the_area_only(quiet_town: Town) -> None:
     enrolment = quiet_town.gridtrail.enrolment
-    assert enrolment.make_code(OFFICER, person("li")).area == A1
+    employ(quiet_town, "local", A1, ("worker", A1))
+    assert enrolment.make_code(OFFICER, person("local")).area == A1
     with pytest.raises(OutOfScope):
         enrolment.make_code(OFFICER, person("qian"))
     with pytest.raises(NotYourRole):
         enrolment.make_code(Actor(person("li"), (Grant("worker", A1),)), person("li"))
     assert enrolment.make_code(ROOT, person("qian")).url.startswith("http://town/tablet/#enrol=")
+
+
+def employ(town: Town, name: str, home: str, *assignments: tuple[str, str], from_day: str = "2026-01-01") -> str:
+    """Somebody whose home is not the city's office."""
+    inspection = town.gridtrail.inspection
+    inspection.register_person(ROOT, home, UUID(person(name)))
+    for role, unit in assignments:
+        said = {"assignment": str(uuid4()), "role": role, "unit": unit, "from_day": from_day}
+        inspection.change_person(ROOT, home, person(name), "assign", said)
+    return person(name)
+
+
+@pytest.mark.parametrize(
+    ("home", "assignments"),
+    [
+        (B1, [("worker", B1)]),
+        (B1, [("worker", A1)]),
+        (A1, [("worker", A1), ("officer", COUNTY)]),
+        (A1, [("worker", A1), ("auditor", CITY)]),
+        (A1, [("worker", A1), ("officer", f"{COUNTY}/fire")]),
+    ],
+)
+def test_nobody_makes_a_code_for_more_than_they_reach_themselves(quiet_town: Town, home: str, assignments: list) -> None:
+    """Whoever holds a tablet acts as its person: an officer could become anybody."""
+    name = employ(quiet_town, f"{home} {assignments}", home, *assignments)
+    enrolment = quiet_town.gridtrail.enrolment
+    for area in (None, A1, SUB_A):
+        with pytest.raises(OutOfScope):
+            enrolment.make_code(OFFICER, name, area)
+    assert enrolment.make_code(ROOT, name).person == name
+
+
+def test_a_right_that_is_still_to_come_counts_too(quiet_town: Town) -> None:
+    name = employ(quiet_town, "rising", A1, ("worker", A1))
+    assert quiet_town.gridtrail.enrolment.make_code(OFFICER, name)
+    employ(quiet_town, "rising", A1, ("officer", COUNTY), from_day="2027-01-01")
+    with pytest.raises(OutOfScope):
+        quiet_town.gridtrail.enrolment.make_code(OFFICER, name)
+
+
+def test_a_code_is_for_somebody_who_is_registered_and_for_their_own_area_in_force(quiet_town: Town) -> None:
+    enrolment, name = quiet_town.gridtrail.enrolment, employ(quiet_town, "placed", A1, ("worker", A1))
+    with pytest.raises(OutOfScope):
+        enrolment.make_code(ROOT, str(uuid4()), SUB_A)
+    for area in (A2, B1, f"{A1}77", f"{SUB_A}777"):
+        with pytest.raises(OutOfScope):
+            enrolment.make_code(ROOT, name, area)
+    assert enrolment.make_code(OFFICER, name, SUB_A).area == SUB_A
+    with pytest.raises(Problem, match="assignment in force"):
+        enrolment.make_code(ROOT, employ(quiet_town, "idle", A1), A1)
+    later = employ(quiet_town, "later", A1, ("worker", A1), from_day="2027-01-01")
+    with pytest.raises(Problem, match="assignment in force"):
+        enrolment.make_code(ROOT, later)
+    assert enrolment.make_code(ROOT, later, A1).area == A1
+
+
+def test_a_code_of_somebody_who_left_is_of_no_use(town: Town) -> None:
+    name = employ(town, "leaving", A1, ("worker", A1))
+    code = town.gridtrail.enrolment.make_code(OFFICER, name).code
+    town.gridtrail.inspection.change_person(ROOT, A1, name, "leave", {"to_day": "2026-11-20"})
+    answer = asked(town, code)
+    assert (answer.status_code, answer.json["code"]) == (409, "no_assignment")
+    assert town.events("tablet.enrolled") == []
 
 
 def test_codes_are_read_as_people_type_them() -> None:
