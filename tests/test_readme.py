@@ -10,6 +10,7 @@ from domain.errors import Refusal, all_refusals
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHINESE = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
 
 
 def classes(of: type[Refusal] = Refusal) -> list[type[Refusal]]:
@@ -21,6 +22,20 @@ def test_every_refusal_stands_in_the_readme_with_its_sentence() -> None:
     assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)) == {
         code: refusal.sentence for code, refusal in all_refusals().items()
     }
+
+
+def sections(text: str) -> list[str]:
+    return re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+
+
+def codes_of_the_last_table(text: str) -> list[str]:
+    tables = [re.findall(r"^\| `(\w+)` \| .+ \|$", section, re.MULTILINE) for section in sections(text)]
+    return sorted([table for table in tables if table][-1])
+
+
+def test_the_chinese_readme_has_the_same_sections_and_refusals() -> None:
+    assert len(sections(CHINESE)) == len(sections(README))
+    assert codes_of_the_last_table(CHINESE) == codes_of_the_last_table(README)
 
 
 def test_no_two_refusals_share_a_code() -> None:
