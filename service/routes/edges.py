@@ -7,6 +7,7 @@ from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.admission import BEGAN, Admission
+from service.closing import Closing
 from service.config import Config
 from service.logs import configure_logging as configure_logging
 from service.logs import request_id_of
@@ -36,6 +37,7 @@ def surround(app: Flask, config: Config) -> None:
     if config.trusted_proxies:
         proxies = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = Closing(app.wsgi_app)  # type: ignore[method-assign]
 
 
 def _begin() -> None:

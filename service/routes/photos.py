@@ -48,7 +48,7 @@ def bring_photo(sha256: str) -> Any:
     authorise(actor, "photo.write")
     said = request.headers.get("Content-Length", "")
     length = int(said[:20]) if said.isascii() and said.isdigit() else None
-    new = pieces.photos.put(ledger, actor.person, _name(sha256), open_stream(pieces.config.photo_max_bytes), length)
+    new = pieces.photos.put(ledger, actor.person, _name(sha256), open_stream(), length)
     return Response(status=201 if new else 200)
 
 

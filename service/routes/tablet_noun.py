@@ -1,5 +1,6 @@
 """The blueprint of what tablets ask: their token, their policies, and bodies that are not JSON. Read by the sync and photo routes."""
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -90,7 +91,8 @@ def tablet() -> Any:
     return g.tablet
 
 
-def open_stream(limit: int) -> Any:
+def open_stream() -> Any:
     """The body as a stream. The limit is checked by whoever reads it, so that the answer can name it."""
-    request.max_content_length = None
+    # None would mean the application's own limit, which is that of JSON bodies.
+    request.max_content_length = sys.maxsize
     return request.stream

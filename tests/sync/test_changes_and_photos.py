@@ -104,6 +104,23 @@ def test_bringing_a_photo_again_changes_nothing(quiet_town: Town) -> None:
     assert statuses == [201, 200, 200]
 
 
+@pytest.mark.parametrize("size", [262_145, 1_000_000, 8_388_608])
+def test_a_photo_may_be_larger_than_any_json_body(quiet_town: Town, size: int) -> None:
+    li = quiet_town.tablet("li")
+    name = li.add_photo((JPEG + uuid4().bytes).ljust(size, b"x"))
+    assert li.sync().photos == 1
+    headers = {"Authorization": f"Bearer {li.outbox.fact('token')}"}
+    assert len(quiet_town.app.test_client().get(f"/v1/photos/{name}", headers=headers).data) == size
+
+
+def test_a_batch_may_be_larger_than_any_json_body(town: Town) -> None:
+    hand = town.hand("li")
+    lines = [hand.entry(seq, data={"household": f"H-{seq}", "outcome": "z" * 12_000}) for seq in range(50)]
+    assert len(hand.body(lines)) > 600_000
+    answer = hand.send(lines)
+    assert (answer.status_code, len(answer.json["outcomes"])) == (200, 50)
+
+
 @pytest.mark.parametrize(
     ("content", "name", "status", "code"),
     [

@@ -1,0 +1,23 @@
+"""Says ``Connection: close`` where a body was too large to be read: what is left of it is no next request. Read by ``routes.edges``."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class Closing:
+    """WSGI middleware. An application may not name the connection itself (PEP 3333); gunicorn's answer is asked to close it."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """One request."""
+
+        def start(status: str, *said: Any) -> Any:
+            close = getattr(getattr(start_response, "__self__", None), "force_close", None)
+            if close is not None and status.startswith("413"):
+                close()
+            return start_response(status, *said)
+
+        answer: Iterable[bytes] = self.application(environ, start)
+        return answer
