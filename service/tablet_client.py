@@ -33,6 +33,8 @@ AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 DAMAGED = frozenset({"root_mismatch", "length_mismatch", "no_seal", "bad_gzip"})
 """Codes that say that the body suffered on the way."""
 SMALLER = frozenset({"too_large", "too_many_entries", "too_slow"})
+FOR_GOOD = frozenset({413, 415, 422})
+"""Statuses after which a photo is not sent again: it is too large, or is none."""
 
 
 class Unreachable(Exception):
@@ -93,6 +95,7 @@ class Synced:
     duplicate: int = 0
     refused: int = 0
     photos: int = 0
+    photos_refused: int = 0
     batches: int = 0
     rewound: int = 0
 
@@ -233,7 +236,7 @@ class Tablet:
                 break
             if self.outbox.confirmed == before:
                 raise Unreachable("The service confirmed nothing.")
-        counts["photos"] = self._send_photos()
+        counts["photos"], counts["photos_refused"] = self._send_photos()
         self.outbox.forget(self.wall().timestamp() - KEEP_S)
         return Synced(**counts)
 
@@ -289,15 +292,25 @@ class Tablet:
         if (checkpoint.size, checkpoint.root) != (told["size"], unbase64(told["root"])):
             raise OtherHistory(f"The signed checkpoint of {told['ledger']} says something else than the receipt.")
 
-    def _send_photos(self) -> int:
-        sent = 0
-        for (name,) in self.outbox.db.execute("SELECT sha256 FROM photos WHERE sent = 0").fetchall():
+    def _send_photos(self) -> tuple[int, int]:
+        """Sends the photos that wait; gives how many were taken and refused. One that is refused for good keeps no other back."""
+        sent = refused = 0
+        waiting = "SELECT sha256 FROM photos WHERE sent = 0 AND sha256 NOT IN (SELECT sha256 FROM refused_photos)"
+        for (name,) in self.outbox.db.execute(waiting).fetchall():
             (content,) = self.outbox.db.execute("SELECT content FROM photos WHERE sha256 = ?", (name,)).fetchone()
-            self._ask("PUT", f"/v1/photos/{name}", content, {"Content-Type": "application/octet-stream"})
+            try:
+                self._ask("PUT", f"/v1/photos/{name}", content, {"Content-Type": "application/octet-stream"})
+            except Refused as no:
+                if no.status not in FOR_GOOD:
+                    raise
+                with self.outbox.changing():
+                    self.outbox.db.execute("INSERT INTO refused_photos VALUES (?, ?)", (name, no.code))
+                refused += 1
+                continue
             with self.outbox.changing():
                 self.outbox.db.execute("UPDATE photos SET sent = 1 WHERE sha256 = ?", (name,))
             sent += 1
-        return sent
+        return sent, refused
 
     # ---- downloading
 

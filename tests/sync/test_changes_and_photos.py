@@ -7,7 +7,7 @@ import pytest
 
 from service.tablet_client import Refused
 from tests.check import check_everything
-from tests.sync.town import A1, A2, B1, CATEGORY, OFFICER, Town
+from tests.sync.town import A1, A2, B1, CATEGORY, OFFICER, SUB_A, Town
 
 JPEG = b"\xff\xd8\xff\xe0" + b"a small photo" * 100
 
@@ -137,6 +137,29 @@ def test_what_is_no_photo_is_refused(quiet_town: Town, content: bytes, name: str
     name = name or hashlib.sha256(content).hexdigest()
     answer = quiet_town.app.test_client().put(f"/v1/photos/{name}", data=content, headers={"Authorization": f"Bearer {hand.token}"})
     assert (answer.status_code, answer.json["code"]) == (status, code)
+
+
+def test_a_photo_that_is_refused_for_good_keeps_no_other_back(town: Town) -> None:
+    li = town.tablet("li")
+    large, none, good = (li.add_photo(content) for content in (JPEG + bytes(8_388_608), b"<svg/>", JPEG))
+    told = li.sync()
+    assert (told.photos, told.photos_refused) == (1, 2)
+    refused = dict(li.outbox.db.execute("SELECT sha256, code FROM refused_photos"))
+    assert refused == {large: "too_large", none: "not_a_photo"}
+    assert li.outbox.db.execute("SELECT sha256 FROM photos WHERE sent = 1").fetchall() == [(good,)]
+    assert (li.sync().photos, li.sync().photos_refused) == (0, 0)
+    assert sum(method == "PUT" for method, _, _ in town.network.sent) == 3
+
+
+def test_a_photo_that_is_not_taken_now_is_sent_again(town: Town) -> None:
+    li = town.tablet("li")
+    li.add_photo(JPEG)
+    change = town.gridtrail.inspection.change_tablet
+    change(OFFICER, SUB_A, li.id, "revoke", {"last_valid": -1, "reason": "lost"})
+    with pytest.raises(Refused, match="403"):
+        li.sync()
+    change(OFFICER, SUB_A, li.id, "reinstate", {"reason": "found"})
+    assert li.sync().photos == 1
 
 
 def test_a_tablet_learns_from_a_download_that_the_service_lost_entries(town: Town) -> None:
