@@ -41,12 +41,13 @@ def show_standing() -> Any:
     return gridtrail().uploads.standing(tablet())
 
 
-@blueprint.tablet_operation("GET", "/changes", policy=TABLET_READS, answers=(200, ChangesPage), query=ChangesQuery)
+@blueprint.tablet_operation("GET", "/changes", policy=TABLET_READS, answers=(200, ChangesPage), query=ChangesQuery, errors=(404,))
 def download_changes(query: dict[str, Any]) -> Any:
     """What changed for this tablet since a cursor: its cases, visits, areas, books, refused entries."""
     pieces, state = gridtrail(), tablet()
     if "min_position" in query:
         ledger, position = read_position(query["min_position"])
+        pieces.changes.must_hear_of(state, ledger, position)
         if not pieces.follower.wait_for(ledger, "tablet_changes", position, pieces.config.wait_for_position_s):
             raise Problem("read_model_behind", f"Position {position} of {ledger} is not to be downloaded yet.", ledger=ledger)
     page = pieces.changes.since(state, query.get("since"), query["limit"])

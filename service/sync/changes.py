@@ -20,6 +20,7 @@ from projections.tables import PROGRESS
 from service.database import reading
 from service.ledger.store import Head
 from service.problems import Problem
+from service.scope import OutOfScope
 from service.sync.facts import standing_facts
 
 MOST_CURSOR = 20_000
@@ -95,6 +96,15 @@ class Changes:
             "upload": {"status": state.status, **standing_facts(own, state)},
             "received_at": utc_text(self.gridtrail.clock()),
         }
+
+    def must_hear_of(self, state: Any, ledger: str, position: int) -> None:
+        """What a tablet waits for must be recorded, in a ledger that it hears of. OutOfScope or Problem otherwise."""
+        with reading(self.gridtrail.database) as conn:
+            if ledger not in self._scope(conn, state).ledgers:
+                raise OutOfScope
+            head = self.gridtrail.ledgers.head(conn, ledger)
+        if head is None or position >= head.size:
+            raise Problem("bad_parameter", f"No entry was recorded at position {position} of {ledger}.", ledger=ledger)
 
     def _scope(self, conn: sa.Connection, state: Any) -> Scope:
         person = str(state.person)

@@ -7,7 +7,7 @@ import pytest
 
 from service.tablet_client import Refused
 from tests.check import check_everything
-from tests.sync.town import A1, A2, B1, CATEGORY, OFFICER, SUB_A, Town
+from tests.sync.town import A1, A2, B1, CATEGORY, OFFICER, SUB_A, SUB_B, Town
 
 JPEG = b"\xff\xd8\xff\xe0" + b"a small photo" * 100
 
@@ -73,6 +73,19 @@ def test_a_cursor_that_nobody_gave_out_is_refused(quiet_town: Town, cursor: str)
     headers = {"Authorization": f"Bearer {hand.token}"}
     answer = quiet_town.app.test_client().get(f"/v1/sync/changes?since={cursor}", headers=headers)
     assert (answer.status_code, answer.json["code"]) == (400, "bad_cursor")
+
+
+def test_a_tablet_waits_only_for_what_is_recorded_where_it_hears_of_it(town: Town) -> None:
+    li, qian = town.hand("li"), town.hand("qian")
+    li.send([li.entry(0)]), qian.send([qian.entry(0, area=B1)])
+    town.gridtrail.follower.catch_up()
+    with town.gridtrail.database.connect() as conn:
+        size = town.gridtrail.ledgers.head(conn, SUB_A).size
+    client, headers = town.app.test_client(), {"Authorization": f"Bearer {li.token}"}
+    asked = [f"{SUB_A}:{size - 1}", f"{SUB_A}:{size}", f"{SUB_B}:0", "411599999:0"]
+    answers = [client.get(f"/v1/sync/changes?min_position={each}", headers=headers) for each in asked]
+    assert [answer.status_code for answer in answers] == [200, 400, 404, 404]
+    assert [answer.json.get("code") for answer in answers[1:]] == ["bad_parameter", "not_found", "not_found"]
 
 
 def test_a_photo_is_seen_by_who_brought_it_and_by_who_sees_the_case(town: Town) -> None:
