@@ -92,7 +92,8 @@ def check_sqlite_version(version: tuple[int, ...]) -> None:
 def _open_sqlite(url: sa.URL, lock_timeout_s: float, pool_size: int) -> sa.Engine:
     check_sqlite_version(sqlite.sqlite_version_info)
     options: dict[str, Any] = {"poolclass": StaticPool}
-    if url.database and url.database != ":memory:":
+    path = url.database if url.database and url.database != ":memory:" else None
+    if path:
         options = {"poolclass": sa.QueuePool, "pool_size": pool_size, "max_overflow": pool_size}
     engine = sa.create_engine(
         url.set(drivername="sqlite"),
@@ -100,7 +101,7 @@ def _open_sqlite(url: sa.URL, lock_timeout_s: float, pool_size: int) -> sa.Engin
         connect_args={"check_same_thread": False, "timeout": lock_timeout_s, "isolation_level": None},
         **options,
     )
-    engine.turns = Turns(lock_timeout_s)  # type: ignore[attr-defined]
+    engine.turns = Turns(lock_timeout_s, None if path and path.startswith("file:") else path)  # type: ignore[attr-defined]
     engine.together = Together(engine.turns)  # type: ignore[attr-defined]
     sa.event.listen(engine, "connect", _set_sqlite_up)
     sa.event.listen(engine, "begin", _begin_sqlite)

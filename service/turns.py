@@ -1,6 +1,9 @@
 """Who may write a SQLite database now, and how the writers of one process share a commit. Read by service.database only."""
 
+import fcntl
+import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,14 +26,61 @@ class CommitUnknown(Exception):
     """
 
 
+class Turnstile:
+    """Lets the writers of several processes to a SQLite file one after another, by locks on a file beside it.
+
+    SQLite's own waiting sleeps up to a tenth of a second, and whoever has just written writes again meanwhile. Here a process waits in
+    front of the turnstile, then inside it: who leaves comes to stand behind whoever is inside. It only keeps order; what protects the data
+    is SQLite's own lock, so that others may write without coming through here.
+    """
+
+    LOOK_S = 0.0002
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._files: tuple[int, int, int] | None = None
+
+    def enter(self, until: float) -> None:
+        """Waits for the turn. Busy where it has not come by then (time.monotonic)."""
+        front, inside = self._opened()
+        self._wait(front, until)
+        try:
+            self._wait(inside, until)
+        finally:
+            fcntl.flock(front, fcntl.LOCK_UN)
+
+    def leave(self) -> None:
+        """The turn is over."""
+        fcntl.flock(self._opened()[1], fcntl.LOCK_UN)
+
+    def _opened(self) -> tuple[int, int]:
+        # A lock belongs to the open file, which a child process would share with its parent: so each process opens its own.
+        if self._files is None or self._files[0] != os.getpid():
+            front, inside = (os.open(self.path + end, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) for end in ("-front", "-turn"))
+            self._files = (os.getpid(), front, inside)
+        return self._files[1:]
+
+    def _wait(self, file: int, until: float) -> None:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise Busy("Another process kept the database for too long.") from None
+                time.sleep(self.LOOK_S)
+            else:
+                return
+
+
 class Turns:
     """Who may use a SQLite database now. Writers of one process queue here, since SQLite's own waiting is by sleeping and unfair.
 
     In memory there is one connection: readers take their turn as well, and whoever asks again inside a turn shares the open transaction.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, path: str | None = None) -> None:
         self.timeout_s = timeout_s
+        self.turnstile = Turnstile(path) if path else None
         self.lock = threading.Lock()
         self.holder: int | None = None
         self.conn: sa.Connection | None = None
@@ -47,10 +97,22 @@ class Turns:
             raise Busy(f"Another writer kept the database for more than {self.timeout_s} seconds.")
         self.holder = threading.get_ident()
         try:
-            yield
+            with self._turn():
+                yield
         finally:
             self.holder = self.conn = None
             self.lock.release()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self.turnstile is None:
+            yield
+            return
+        self.turnstile.enter(time.monotonic() + self.timeout_s)
+        try:
+            yield
+        finally:
+            self.turnstile.leave()
 
 
 class Job:

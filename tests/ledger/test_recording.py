@@ -1,8 +1,11 @@
 """A batch recorded on the driver's own connection: in one piece, durable when told, and never mistaken for another outcome."""
 
+import fcntl
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -135,6 +138,34 @@ def test_a_writer_that_waits_too_long_on_sqlite_is_told_and_the_others_are_not_h
     keeper.join()
     assert record(engine, {SUBDISTRICT: drafts(1)})[SUBDISTRICT].first == 0
     engine.dispose()
+
+
+def test_processes_take_turns_at_a_sqlite_file_and_the_one_that_waits_too_long_is_told(tmp_path: Path) -> None:
+    path = str(tmp_path / "some.db")
+    one, other = turns.Turnstile(path), turns.Turnstile(path)
+    one.enter(time.monotonic())
+    with pytest.raises(Busy):
+        other.enter(time.monotonic() + 0.01)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(other.enter, time.monotonic() + 10)
+        while not _is_held(f"{path}-front"):
+            time.sleep(0.001)
+        # Whoever leaves comes to stand behind the one that waits inside.
+        again = pool.submit(other.leave)
+        one.leave()
+        one.enter(time.monotonic() + 10)
+        assert waiting.done()
+        assert again.done()
+    one.leave()
+
+
+def _is_held(path: str) -> bool:
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def test_a_commit_of_many_that_fails_is_unknown_to_all_of_them(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

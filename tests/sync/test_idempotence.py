@@ -4,13 +4,15 @@ import base64
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
-from service.database import open_database
+from service.database import CommitUnknown, open_database
 from service.ledger.tree import Frontier, leaf_hash
+from service.sync import upload
 from service.tablet_client import Tablet, Unreachable
 from service.wiring import make_app
 from tests.check import check_everything
@@ -79,6 +81,45 @@ def test_the_same_batch_five_times_at_once_to_one_process_is_taken_once_and_the_
     assert [each["outcome"] for each in hand.post(body).json["outcomes"]] == ["duplicate"] * 4
     assert len(town.uploaded()) == 4
     check_everything(town.gridtrail)
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_a_commit_whose_answer_is_lost_is_looked_up_before_anything_is_written_again(
+    town: Town, monkeypatch: pytest.MonkeyPatch, happened: bool
+) -> None:
+    hand, lost = town.hand("li"), []
+    record = upload.recording
+
+    def loses(engine: sa.Engine, work: Any) -> Any:
+        if lost:
+            return record(engine, work)
+        lost.append(record(engine, work) if happened else None)
+        raise CommitUnknown("the answer is lost")
+
+    monkeypatch.setattr(upload, "recording", loses)
+    answer = hand.send([hand.entry(0), hand.entry(1)])
+    assert (answer.status_code, answer.json["size"]) == (200, 2)
+    assert [each["outcome"] for each in answer.json["outcomes"]] == ["duplicate" if happened else "recorded"] * 2
+    assert len(town.uploaded()) == 2
+    check_everything(town.gridtrail)
+
+
+@pytest.mark.parametrize(("breaks", "status"), [(1, 200), (2, 503)])
+def test_a_connection_that_breaks_before_the_commit_is_replaced_once(
+    town: Town, monkeypatch: pytest.MonkeyPatch, breaks: int, status: int
+) -> None:
+    hand, broken = town.hand("li"), []
+    record = upload.recording
+
+    def cut(engine: sa.Engine, work: Any) -> Any:
+        if len(broken) < breaks:
+            broken.append(1)
+            raise sa.exc.OperationalError("a batch", None, OSError("gone"), connection_invalidated=True)
+        return record(engine, work)
+
+    monkeypatch.setattr(upload, "recording", cut)
+    assert hand.send([hand.entry(0)]).status_code == status
+    assert len(town.uploaded()) == (1 if status == 200 else 0)
 
 
 def test_tablets_that_write_to_one_patrol_at_once_are_all_recorded(town: Town) -> None:
