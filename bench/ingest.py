@@ -57,7 +57,7 @@ def main() -> None:
     """Measures each store and prints the medians."""
     options = _options()
     print(f"{options.tablets} tablets x {options.batches} batches x {ENTRIES} entries, {options.ledgers} ledgers, {options.repeats} times")
-    print(f"{options.workers} x {options.threads} web threads, {options.clients} x {options.client_threads} client threads, {os.cpu_count()} cores")
+    print(f"web {options.workers} x {options.threads} threads, client {options.clients} x {options.client_threads}, {os.cpu_count()} cores")
     measured = {}
     for name in options.stores:
         with STORES[name]() as store:
