@@ -264,7 +264,7 @@ def _closed(row: Row, fields: Fields) -> None:
 
 def _reopened(row: Row, fields: Fields) -> None:
     _sent(row, fields)
-    row["due_at"], row["extensions"] = fields["due_at"], 0
+    row["due_at"], row["extensions"], row["overtime_exempted"] = fields["due_at"], 0, False
     row.update(closed_at=None, handled_at=None, handler=None, checked_at=None, checker=None, check_passed=None)
 
 

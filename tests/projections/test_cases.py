@@ -10,7 +10,6 @@ from projections.tables import NEVER
 from service.database import reading
 from tests.projections.telling import A1, A2, COMMUNITY, FIRE, LI, WANG, ZHAO, History, at, id_of
 
-
 def the_case(history: History, case: str = "one") -> dict:
     (row,) = [row for row in fold_lines(open_cases, history.lines) if row["case_id"] == id_of(case)]
     return row
@@ -105,6 +104,16 @@ def test_a_reopened_case_has_no_handler_and_no_end():
     history.tell("case.reopened", "one", {"area": A1, "reason": "again"}, holder=COMMUNITY, from_holder=A1, due_at=at(300))
     row = the_case(history)
     assert (row["open"], row["handler"], row["closed_at"], row["checker"], row["photos"]) == (True, None, None, None, '["bb"]')
+
+
+def test_an_exemption_does_not_outlive_reopening():
+    """As ``Case.Reopened`` has it."""
+    history = History()
+    history.case_reported("one")
+    history.case_closed("one", overtime=True)
+    history.tell("case.overtime_exempted", "one", {"area": A1, "reason": "flood"}, holder=A1)
+    history.tell("case.reopened", "one", {"area": A1, "reason": "again"}, holder=COMMUNITY, from_holder=A1, due_at=at(300))
+    assert (the_case(history)["overtime"], the_case(history)["overtime_exempted"]) == (True, False)
 
 
 def test_every_case_event_has_its_step_in_the_trail():
