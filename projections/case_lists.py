@@ -9,6 +9,7 @@ empty, before the end, and says where to go on.
 """
 
 from collections.abc import Iterator, Sequence
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,13 +19,14 @@ from domain.areas import ledger_of
 from projections.open_cases import IS_OPEN, IS_OVER, TABLE, C
 from projections.paging import After, Rows
 from projections.sight import Sight, listed, within
-from projections.tables import NEVER
+from projections.tables import NEVER, WORD
 
 LEDGER_LENGTH = 9
 SCANNED = 2000
 """Cases looked at for one page, at most, for each reason to see one."""
 SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), "-reported_at": (C.reported_at, True)}
 """Sort name: (column, descending). due_at is the end of the running clock, most urgent first; cases without one come last."""
+SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 Condition = sa.ColumnElement[bool]
 
@@ -68,7 +70,7 @@ def list_cases(
     wanted = {C.status: status, C.category: category, C.level: level}
     searched = [column == value for column, value in wanted.items() if value is not None]
     if text is not None:
-        searched.append(sa.or_(C.summary.icontains(text, autoescape=True), C.reference == text, C.case_id == text))
+        searched.append(_tells(text))
     narrowed = [C.holder == holder] if holder is not None else []
     if overdue_at is not None:
         narrowed.append(C.late_from < overdue_at)
@@ -82,6 +84,13 @@ def _kinds(open: bool | None, overdue_at: str | None, sort: str) -> Iterator[Seq
         yield (IS_OPEN,)
     if open is not True and overdue_at is None:
         yield (IS_OVER, C.late_from == NEVER) if sort == "due_at" else (IS_OVER,)
+
+
+def _tells(text: str) -> sa.ColumnElement[bool]:
+    """Part of the summary, or the whole reference or id. A to Z are as a to z and every other letter as itself, on every database."""
+    wanted = text.translate(SMALL)
+    summary, reference = (sa.func.lower(sa.cast(column, WORD)) for column in (C.summary, C.reference))
+    return sa.or_(summary.contains(wanted, autoescape=True), reference == wanted, C.case_id == wanted)
 
 
 # ---- the reasons to see a case

@@ -167,6 +167,7 @@ def test_latest_reports_first_in_pages(conn):
         ({"open": False}, ["old"]),
         ({"overdue_at": at(101)}, ["one"]),
         ({"text": "TWO 100%"}, ["two"]),
+        ({"text": id_of("three").upper()}, ["three"]),
         ({"text": "100_"}, []),
         ({"text": id_of("three")}, ["three"]),
         ({"category": "other"}, []),
@@ -215,6 +216,27 @@ def test_a_trail_is_read_in_order_and_as_it_was(conn):
     assert case_history.history(conn, EVERYTHING, id_of("three"), after=(2,)) == trail[2:]
     assert case_history.history(conn, Sight(units=(FIRE,)), id_of("three")) == trail
     assert case_history.history(conn, Sight(areas=(A1,)), id_of("three")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("rUbBiSh", True),
+        ("RUE D'ÉCOLE", True),
+        ("école", False),
+        ("100%_/", True),
+        ("100__", False),
+        ("r-7é", True),
+        ("R-7É", False),
+    ],
+)
+def test_text_is_found_alike_on_every_store(follow, database, text, found):
+    """A to Z in either case, other letters as they are written, and no wildcards."""
+    history = History()
+    history.case_reported("one", summary="RUBBISH, rue d'ÉCOLE, 100%_/", reference="R-7é")
+    follow(history).catch_up()
+    with reading(database) as conn:
+        assert names(list_cases(conn, EVERYTHING, text=text)) == (["one"] if found else [])
 
 
 def test_workload_counts_a_persons_day_and_what_lies_on_the_desk_now(conn):
