@@ -9,7 +9,7 @@ from domain.entries import ACTIONS
 from projections import case_history, case_lists, open_cases
 from service.database import reading
 from service.routes.nouns import ETAG, IF_MATCH, Noun, actor, filters, gridtrail, paged
-from service.routes.parsing import version_seen
+from service.routes.parsing import VERSIONS, version_seen
 from service.schemas.cases import Case, CaseInList, CaseQuery, CaseReport, Made, Step, TrailQuery
 from service.schemas.entries import schema_of
 from service.schemas.pages import Waiting, page_of
@@ -69,7 +69,7 @@ def show_history(query: dict[str, Any], case: UUID) -> dict[str, Any]:
     _visible(case)
     with reading(gridtrail().database) as conn:
         sight = sight_of(actor())
-        return paged(query, lambda **at: case_history.history(conn, sight, str(case), **filters(query), **at), version=int)
+        return paged(query, lambda **at: case_history.history(conn, sight, str(case), **filters(query), **at), version=VERSIONS)
 
 
 def _visible(case: UUID) -> dict[str, Any]:

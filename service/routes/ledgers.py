@@ -7,7 +7,7 @@ from typing import Any
 from projections.recorded import read_line
 from service.database import reading
 from service.routes.nouns import Noun, actor, gridtrail
-from service.routes.parsing import read_cursor, write_cursor
+from service.routes.parsing import POSITIONS, read_cursor, write_cursor
 from service.schemas.fields import LEDGER
 from service.schemas.pages import page_of
 from service.schemas.uploads import EntryQuery, Ledgers, StoredEntry
@@ -51,7 +51,7 @@ def list_entries(query: dict[str, Any], ledger: str) -> dict[str, Any]:
     if not LEDGER_NAME.fullmatch(ledger):
         raise OutOfScope
     authorise(actor(), "ledger.read", area=ledger)
-    after = read_cursor(query, (int,))
+    after = read_cursor(query, (POSITIONS,))
     with reading(gridtrail().database) as conn:
         if gridtrail().ledgers.head(conn, ledger) is None:
             raise OutOfScope

@@ -159,7 +159,7 @@ def _same_branch(ledger: str, unit: str) -> bool:
     return ledger.startswith(area) or area.startswith(ledger) or (department_of(unit) is not None and area.startswith(ledger[: len(area)]))
 
 
-def paged(query: dict[str, Any], find: Callable[..., list[dict[str, Any]]], **key: type) -> dict[str, Any]:
+def paged(query: dict[str, Any], find: Callable[..., list[dict[str, Any]]], **key: type | range) -> dict[str, Any]:
     """One page of a list: find(after=…, limit=…) gives rows in the order of key, the columns that the cursor names.
 
     Where find looked at only a part of the list, the next page goes on from there, also behind a page that is short.

@@ -19,6 +19,8 @@ from service.problems import Problem
 
 QUERY_VALUE_LIMIT = 2_000
 VERSION = re.compile(r'"(\d{1,12})"')
+VERSIONS, POSITIONS = range(2**31), range(2**53)
+"""The integers that a cursor may name: what the columns hold, and what JSON says exactly."""
 POSITION = re.compile(r"(\d{4}|\d{6}|\d{9}):(\d{1,15})")
 
 
@@ -67,7 +69,7 @@ def write_cursor(after: Any, query: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> tuple[Any, ...] | None:
+def read_cursor(query: dict[str, Any], kinds: tuple[type | range, ...]) -> tuple[Any, ...] | None:
     """Where the page before ended, or None for the first. Problem bad_cursor for anything that write_cursor did not write."""
     text = query.get("cursor")
     if text is None:
@@ -84,10 +86,10 @@ def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> tuple[Any, ..
     return tuple(after)
 
 
-def _is_plain(value: Any, kind: type) -> bool:
+def _is_plain(value: Any, kind: type | range) -> bool:
     """Whether a value of a cursor can be compared with a column: a forged one must not reach the database as another type."""
-    if kind is int:
-        return type(value) is int and abs(value) < 2**53
+    if isinstance(kind, range):
+        return type(value) is int and value in kind
     return type(value) is str and "\x00" not in value and value.isprintable()
 
 

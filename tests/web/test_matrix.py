@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from service.problems import Problem
+from service.routes.parsing import write_cursor
 from tests.web.city import CANARY, CAST, CITY, COMMUNITY_A, FIRE, GRID_A1, GRID_A2, GRID_B1, SUBDISTRICT_A, SUBDISTRICT_B, City, build
 
 ACTORS = [*CAST, "stranger", "expired", "revoked", "tablet", "revoked tablet"]
@@ -166,3 +167,20 @@ def test_a_token_that_ended_tells_nothing_of_why(told: City):
     assert len(answers) == 1
     with pytest.raises(Problem):
         told.gridtrail.identity.visitor(str(UUID(int=0)))
+
+
+def test_a_number_that_no_column_holds_is_refused_by_every_list(told: City):
+    sun, trail = told.client("sun"), f"/v1/cases/{told.cases[GRID_A1]}/history"
+    for number in (2**31, 2**52, 2**53, -1, -(2**52)):
+        answer = sun.get(trail, cursor=write_cursor([number], {}))
+        assert (answer.status_code, answer.json["code"]) == (400, "bad_cursor"), number
+    for number in (2**53, -1):
+        answer = sun.get(f"/v1/ledgers/{SUBDISTRICT_A}/events", cursor=write_cursor([number], {"start": 0}))
+        assert (answer.status_code, answer.json["code"]) == (400, "bad_cursor"), number
+    for path in everything_readable(told):
+        for name in ("start", "as_of_position", "limit"):
+            for number in (2**31, 2**52, 2**53, 10**14):
+                query = f"{path}{'&' if '?' in path else '?'}{name}={number}"
+                assert sun.get(query).status_code < 500, query
+    assert sun.get(trail, cursor=write_cursor([2**31 - 1], {})).json["items"] == []
+    assert sun.get(f"/v1/ledgers/{SUBDISTRICT_A}/events", cursor=write_cursor([2**53 - 1], {"start": 0})).json["items"] == []
