@@ -79,13 +79,17 @@ def history(
     sight: Sight,
     case_id: str,
     *,
+    ledger: str | None = None,
     as_of_position: int | None = None,
     as_of_time: str | None = None,
     after: After = None,
     limit: int = 100,
 ) -> list[Row]:
-    """A visible case's events in order, whole or as they were recorded up to a position or a time (both inclusive). Cursor: (version,)."""
-    query = sa.select(TABLE).where(C.case_id == case_id, open_cases.is_visible(sight, case_id))
+    """A visible case's events in order, whole or as they were recorded up to a position or a time (both inclusive). Cursor: (version,).
+
+    All of one ledger, the one of the case that ``open_cases.get_case`` gives.
+    """
+    query = sa.select(TABLE).where(C.case_id == case_id, C.ledger == open_cases.ledger_seen(sight, case_id, ledger))
     if as_of_position is not None:
         query = query.where(C.position <= as_of_position)
     if as_of_time is not None:

@@ -316,19 +316,34 @@ TOPICS = frozenset(CHANGES)
 
 # ---- queries
 
+TRAIL = sa.table("case_history", *map(sa.column, ("ledger", "case_id", "version", "recorded_at")))
+"""The trails, whose module reads this one: a case's first event says when it was recorded, while its row here says when it changed."""
+
+
 def seen(sight: Sight) -> sa.ColumnElement[bool]:
     """A case is seen where it lies, by the unit that holds it, the unit that registered it, and the units called to it."""
     return sight.where(C.area, (C.holder, C.registrar), (C.called,))
 
 
-def get_case(conn: sa.Connection, sight: Sight, case_id: str) -> Row | None:
-    """One case, or None where there is none or it is not seen."""
-    return first(conn, sa.select(TABLE).where(C.case_id == case_id, seen(sight)))
+def get_case(conn: sa.Connection, sight: Sight, case_id: str, ledger: str | None = None) -> Row | None:
+    """One case, or None where there is none or it is not seen.
+
+    A tablet may give the id of another ledger's case to its own. Without a ledger, the one that was recorded first of those seen is meant.
+    """
+    return first(conn, _the_case(sa.select(TABLE), sight, case_id, ledger))
 
 
-def is_visible(sight: Sight, case_id: str) -> sa.ColumnElement[bool]:
-    """The condition that a case is seen, for the queries of what belongs to it."""
-    return sa.exists(sa.select(sa.literal(1)).select_from(TABLE).where(C.case_id == case_id, seen(sight)))
+def ledger_seen(sight: Sight, case_id: str, ledger: str | None = None) -> sa.ScalarSelect[str]:
+    """The ledger of the case that get_case gives, null where it gives none: for the queries of what belongs to that case."""
+    return _the_case(sa.select(C.ledger), sight, case_id, ledger).limit(1).scalar_subquery()
+
+
+def _the_case(query: sa.Select[Any], sight: Sight, case_id: str, ledger: str | None) -> sa.Select[Any]:
+    query = query.where(C.case_id == case_id, seen(sight))
+    if ledger is not None:
+        return query.where(C.ledger == ledger)
+    begun = sa.select(TRAIL.c.recorded_at).where(TRAIL.c.ledger == C.ledger, TRAIL.c.case_id == C.case_id, TRAIL.c.version == 1)
+    return query.order_by(sa.func.coalesce(begun.scalar_subquery(), NEVER), C.ledger)
 
 
 def held_by_unit(conn: sa.Connection, sight: Sight, units: Iterable[str], *, now: str) -> dict[str, tuple[int, int]]:

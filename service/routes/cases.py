@@ -1,5 +1,6 @@
 """Cases: the lists that officers work from, one case, its trail, and every step that is done at the console."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -66,10 +67,11 @@ def show_case(query: dict[str, Any], case: UUID) -> Any:
 )
 def show_history(query: dict[str, Any], case: UUID) -> dict[str, Any]:
     """The trail of a case: report, transfer, handle, evaluate; whole, or as it was known at a position or time."""
-    _visible(case)
+    ledger = _visible(case)["ledger"]
     with reading(gridtrail().database) as conn:
         sight = sight_of(actor())
-        return paged(query, lambda **at: case_history.history(conn, sight, str(case), **filters(query), **at), version=VERSIONS)
+        find = partial(case_history.history, conn, sight, str(case), ledger=ledger, **filters(query))
+        return paged(query, find, version=VERSIONS)
 
 
 def _visible(case: UUID) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class Photos:
         for use in conn.execute(sa.select(photo_uses).where(photo_uses.c.sha256 == sha256)):
             if str(use.person) not in people:
                 continue
-            if sight.covers(use.area) or (sight.units and open_cases.get_case(conn, sight, str(use.stream)) is not None):
+            if sight.covers(use.area) or (sight.units and open_cases.get_case(conn, sight, str(use.stream), use.ledger) is not None):
                 return str(brought[0].media_type)
         return None
 

@@ -8,7 +8,10 @@ from projections.engine import fold_lines
 from projections.sight import EVERYTHING, Sight
 from projections.tables import NEVER
 from service.database import reading
-from tests.projections.telling import A1, A2, COMMUNITY, FIRE, LI, WANG, ZHAO, History, at, id_of
+from tests.projections.telling import A1, A2, COMMUNITY, FIRE, LEDGER, LI, WANG, ZHAO, History, at, id_of
+
+B1 = "411502002001001"
+
 
 def the_case(history: History, case: str = "one") -> dict:
     (row,) = [row for row in fold_lines(open_cases, history.lines) if row["case_id"] == id_of(case)]
@@ -216,6 +219,47 @@ def test_a_trail_is_read_in_order_and_as_it_was(conn):
     assert case_history.history(conn, EVERYTHING, id_of("three"), after=(2,)) == trail[2:]
     assert case_history.history(conn, Sight(units=(FIRE,)), id_of("three")) == trail
     assert case_history.history(conn, Sight(areas=(A1,)), id_of("three")) == []
+
+
+@pytest.fixture
+def twins(follow, database):
+    """One id in two ledgers. The case of A1 was recorded first, and changed last."""
+    first, second = History(), History("411502002")
+    case = first.case_reported("one", summary="ours")
+    second.visit_made("visit", "house")
+    second.case_reported("one", B1, summary="theirs")
+    second.case_handled("one", B1, holder=B1)
+    first.case_registered("one")
+    first.case_moved("one", COMMUNITY)
+    first.case_moved("one", A1, was=COMMUNITY)
+    follow(first, second).catch_up()
+    with reading(database) as conn:
+        yield conn, case
+
+
+def test_a_case_is_seen_in_ones_own_ledger_though_another_has_its_id(twins):
+    conn, case = twins
+    for sight, summary, ledger in ((Sight(areas=(A1,)), "ours", LEDGER), (Sight(areas=(B1,), units=(B1,)), "theirs", "411502002")):
+        row = open_cases.get_case(conn, sight, case)
+        assert row is not None
+        assert (row["summary"], row["ledger"]) == (summary, ledger)
+        assert {step["ledger"] for step in case_history.history(conn, sight, case)} == {ledger}
+    assert open_cases.get_case(conn, Sight(areas=(B1,)), case, LEDGER) is None
+    assert case_history.history(conn, Sight(areas=(B1,)), case, ledger=LEDGER) == []
+
+
+def test_who_sees_two_cases_of_one_id_reads_the_first_recorded_or_the_one_named(twins):
+    conn, case = twins
+    row, trail = open_cases.get_case(conn, EVERYTHING, case), case_history.history(conn, EVERYTHING, case)
+    assert row is not None
+    assert row["summary"] == "ours"
+    assert [step["version"] for step in trail] == [1, 2, 3, 4]
+    assert {step["ledger"] for step in trail} == {LEDGER}
+    other = open_cases.get_case(conn, EVERYTHING, case, "411502002")
+    assert other is not None
+    assert other["summary"] == "theirs"
+    assert len(case_history.history(conn, EVERYTHING, case, ledger="411502002")) == 2
+    assert case_history.history(conn, EVERYTHING, case, after=(2,)) == trail[2:]
 
 
 @pytest.mark.parametrize(
