@@ -11,7 +11,7 @@ no need of cases, and a person who needs both is given both roles. An auditor re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from domain.areas import department_of, lies_within
+from domain.areas import area_of, department_of, lies_within
 from domain.entries import ACTIONS, KINDS
 from projections.sight import Sight
 
@@ -111,3 +111,8 @@ def sight_of(actor: Actor, action: str = "case.read") -> Sight:
         areas=tuple(dict.fromkeys(grant.unit for grant in grants if department_of(grant.unit) is None)),
         units=tuple(dict.fromkeys(grant.unit for grant in grants if grant.role in (WORKER, OFFICER))),
     )
+
+
+def places_of(actor: Actor) -> Sight:
+    """The areas whose names and outlines the actor may read: the subtree of every grant, a department's being its area's."""
+    return Sight(areas=tuple(dict.fromkeys(area_of(grant.unit) for grant in actor.grants)))

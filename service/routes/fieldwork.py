@@ -4,7 +4,7 @@ from typing import Any
 
 from domain.clock import local_day, utc_text
 from projections import patrol_coverage, visit_log, workload
-from projections.sight import Sight
+from projections.sight import EVERYTHING, Sight
 from service.database import reading
 from service.routes.nouns import Noun, actor, filters, gridtrail, paged
 from service.schemas.pages import page_of
@@ -14,14 +14,14 @@ from service.scope import OutOfScope, sight_of
 blueprint = Noun("fieldwork", __name__, url_prefix="/v1", description="Visits, patrol coverage, workload.")
 
 
-def own_or_overseen(reads: str, oversees: str, person: str | None) -> tuple[Sight, str | None]:
-    """Whose work may be seen: an officer's or auditor's subtree, and of a worker's colleagues nothing; one's own always."""
+def own_or_overseen(oversees: str, person: str | None) -> tuple[Sight, str | None]:
+    """Whose work may be seen: an officer's or auditor's subtree, and of a worker's colleagues nothing; one's own always, wherever done."""
     me = actor().person
     overseen = sight_of(actor(), oversees)
     if person == me or not (overseen.areas or overseen.units):
         if person not in (None, me):
             raise OutOfScope
-        return sight_of(actor(), reads), me
+        return EVERYTHING, me
     return overseen, person
 
 
@@ -60,7 +60,7 @@ def list_workload(query: dict[str, Any]) -> dict[str, Any]:
     pieces = gridtrail()
     now = utc_text(pieces.clock())
     wanted = as_text(query)
-    sight, wanted["person"] = own_or_overseen("workload.read", "workload.oversee", wanted.get("person"))
+    sight, wanted["person"] = own_or_overseen("workload.oversee", wanted.get("person"))
     with reading(pieces.database) as conn:
         page = paged(query, lambda **at: workload.list_workload(conn, sight, **wanted, **at), day=str, person=str)
         persons = sorted({row["person"] for row in page["items"]})

@@ -7,16 +7,16 @@ from service.database import reading
 from service.routes.nouns import Noun, actor, filters, gridtrail, paged
 from service.schemas.pages import page_of
 from service.schemas.places import Area, AreaQuery, Assignment, PersonQuery
-from service.scope import sight_of
+from service.scope import places_of, sight_of
 
 blueprint = Noun("places", __name__, url_prefix="/v1", description="Areas, and who is assigned to them.")
 
 
 @blueprint.operation("GET", "/areas", policy="area.read", query=AreaQuery, answers=(200, page_of(Area)), reads="areas", errors=(404,))
 def list_areas(query: dict[str, Any]) -> dict[str, Any]:
-    """Areas of one's subtree, by code."""
+    """Areas of one's subtree, by code; a department's is its area's."""
     with reading(gridtrail().database) as conn:
-        sight = sight_of(actor(), "area.read")
+        sight = places_of(actor())
         return paged(query, lambda **at: areas.list_areas(conn, sight, **filters(query), **at), code=str)
 
 

@@ -52,7 +52,7 @@ def _change_tablet(tablet: UUID, method: str, said: dict[str, Any]) -> Any:
 def list_refusals(query: dict[str, Any]) -> dict[str, Any]:
     """Refused entries, latest first; a worker sees their own."""
     wanted = as_text(query)
-    sight, wanted["person"] = own_or_overseen("refusal.read", "refusal.oversee", wanted.get("person"))
+    sight, wanted["person"] = own_or_overseen("refusal.oversee", wanted.get("person"))
     with reading(gridtrail().database) as conn:
         return paged(query, lambda **at: refusals.list_refusals(conn, sight, **wanted, **at), recorded_at=str, refusal_id=str)
 

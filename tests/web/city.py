@@ -92,18 +92,19 @@ class City:
             kind = {"kind": "general"} if len(code) == 15 else {}
             inspection.register_area(self.root, {"code": code, "name": f"area {code}", "effective_from": "2026-01-01", **kind})
         for name, assignment in CAST.items():
-            self._hire(name, assignment)
+            self.hire(name, assignment)
         for where in (GRID_A1, GRID_A2, GRID_B1):
             self.cases[where] = self.report(where)
         for name in ("li", "wang", "bai"):
             self.upload_a_day(name)
 
-    def _hire(self, name: str, assignment: tuple[str, str] | None) -> None:
+    def hire(self, name: str, assignment: tuple[str, str] | None, **more: str) -> None:
+        """One more person with an account."""
         inspection, identity, person = self.gridtrail.inspection, self.gridtrail.identity, person_id(name)
         inspection.register_person(self.root, CITY, UUID(person))
         if assignment:
             role, unit = assignment
-            said = {"assignment": str(uuid4()), "role": role, "unit": unit, "from_day": "2026-01-01"}
+            said = {"assignment": str(uuid4()), "role": role, "unit": unit, "from_day": "2026-01-01", **more}
             inspection.change_person(self.root, CITY, person, "assign", said)
         identity.create_account(person, name, PASSWORD, label=f"label of {name}")
         self.tokens[name] = identity.make_token(person, "test").token

@@ -1,6 +1,8 @@
 """Visits, coverage and workload as officers and workers read them."""
 
-from tests.web.city import COMMUNITY_A, GRID_A1, GRID_A2, GRID_B1, SUBDISTRICT_A, City, person_id
+from uuid import uuid4
+
+from tests.web.city import CITY, COMMUNITY_A, FIRE, GRID_A1, GRID_A2, GRID_B1, SUBDISTRICT_A, City, person_id
 
 PERIOD = {"from_day": "2026-11-01", "to_day": "2026-11-30"}
 
@@ -51,6 +53,24 @@ def test_a_department_has_no_subtree_and_so_no_fieldwork(city: City):
     assert city.client("feng").get("/v1/workload", **PERIOD).json["items"] == []
 
 
+def test_a_department_reads_the_own_work_and_refusals_and_the_areas_around_it(city: City):
+    feng, me = city.client("feng"), person_id("feng")
+    case, chen = city.report(GRID_A1), city.client("chen")
+    big = {"reason": "big"}
+    for verb, body in (("escalate", big), ("escalate", big), ("accept", {}), ("register", {}), ("dispatch", {"to": FIRE})):
+        chen.post(f"/v1/cases/{case}/{verb}", body, If_Match="*")
+    city.catch_up()
+    handled = feng.post(f"/v1/cases/{case}/handle", {"result": "put out"}, If_Match="*")
+    assert handled.status_code == 200, handled.json
+    refused_work(city, "feng", GRID_A1)
+    assert [item["person"] for item in feng.get("/v1/workload", **PERIOD, person=me).json["items"]] == [me]
+    assert [item["person"] for item in feng.get("/v1/refusals", person=me).json["items"]] == [me, me]
+    assert feng.get("/v1/workload", **PERIOD, person=me, area=GRID_B1).json["items"] == []
+    assert feng.get("/v1/refusals", person=person_id("li")).json["items"] == []
+    assert [item["code"] for item in feng.get("/v1/areas").json["items"]] == [SUBDISTRICT_A, COMMUNITY_A, GRID_A1, GRID_A2]
+    assert feng.get("/v1/areas", area=GRID_B1).json["items"] == []
+
+
 def test_areas_are_told_as_they_were_on_a_day(city: City):
     zhao = city.client("zhao")
     grids = zhao.get("/v1/areas", level="grid").json["items"]
@@ -65,3 +85,25 @@ def test_who_is_assigned_where_is_told_by_ids_only(city: City):
     assert {(item["person"], item["unit"]) for item in items} == {(person_id("li"), GRID_A1), (person_id("wang"), GRID_A2)}
     assert set(items[0]) == {"person", "assignment", "role", "unit", "from_day", "to_day"}
     assert city.client("chen").get("/v1/people", unit=f"{SUBDISTRICT_A}/fire").json["items"][0]["role"] == "officer"
+
+
+def refused_work(city: City, name: str, area: str) -> None:
+    """A visit, which is not a department's to make, and a report that is refused to everybody."""
+    tablet = city.enrol(name)
+    tablet.record("visit.made", str(uuid4()), area, {"household": "H", "outcome": "met"})
+    tablet.record("case.reported", str(uuid4()), area, {"category": "no/such/category", "summary": "none"})
+    tablet.sync()
+    city.catch_up()
+
+
+def test_a_worker_who_moved_still_reads_what_was_refused_before(city: City):
+    city.hire("moved", ("worker", GRID_A2), to_day="2026-11-20")
+    refused_work(city, "moved", GRID_A2)
+    person = person_id("moved")
+    said = {"assignment": str(uuid4()), "role": "worker", "unit": GRID_B1, "from_day": "2026-11-21"}
+    city.gridtrail.inspection.change_person(city.root, CITY, person, "assign", said)
+    city.clock.forward(days=1)
+    moved = city.client("moved")
+    assert [item["area"] for item in moved.get("/v1/refusals").json["items"]] == [GRID_A2]
+    assert [item["visits"] for item in moved.get("/v1/workload", **PERIOD).json["items"]] == [1]
+    assert moved.get("/v1/visits").json["items"] == city.client("bai").get("/v1/visits").json["items"]
