@@ -4,7 +4,9 @@ from uuid import UUID
 
 import click
 
+from projections.people import get_person
 from service.cli.common import gridtrail
+from service.database import reading
 
 
 @click.group("accounts")
@@ -19,7 +21,11 @@ def command() -> None:
 @click.password_option()
 def create(login: str, person: UUID, label: str, password: str) -> None:
     """Give a person a login. Asks for the password; GRIDTRAIL_PASSWORD is not read, on purpose."""
-    gridtrail().identity.create_account(str(person), login, password, label or login)
+    pieces = gridtrail()
+    with reading(pieces.database) as conn:
+        if get_person(conn, str(person)) is None:
+            raise click.ClickException(f"Nobody is registered as {person}: gridtrail people import registers people.")
+    pieces.identity.create_account(str(person), login, password, label or login)
     click.echo(f"{login} can log in.")
 
 

@@ -14,6 +14,8 @@ from service.imports.table import Flaw
 from service.wiring import Gridtrail
 
 SHOWN_FLAWS = 20
+WIDEST = 64
+"""Characters of a column in a table for the eye: a SHA-256 is shown whole."""
 FORMATS = click.Choice(["json", "csv", "table"])
 
 
@@ -44,7 +46,7 @@ def _as_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]
 
 def _as_table(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]:
     cells = [list(columns), *([" ".join(_cell(row.get(name)).split()) for name in columns] for row in rows)]
-    widths = [min(60, max(len(row[at]) for row in cells)) for at in range(len(columns))]
+    widths = [min(WIDEST, max(len(row[at]) for row in cells)) for at in range(len(columns))]
     for row in cells:
         yield "  ".join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
 

@@ -16,6 +16,8 @@ from service.cli import COMMANDS
 from service.cli.serve import engine_command, gunicorn_command
 from service.config import Config
 from service.database import reading
+from service.fleet.settling import person_of
+from service.imports.recording import terminal_actor
 from service.ledger.keys import load_key
 from service.wiring import Gridtrail
 from tests.check import check_everything
@@ -116,8 +118,15 @@ def test_a_value_of_another_form_is_one_sentence(terminal: Terminal, arguments: 
     assert sentence in terminal(*arguments, code=2).output
 
 
+def registered(terminal: Terminal) -> None:
+    """Registers li."""
+    Path("people.csv").write_text("login,role,unit,from\nli,worker,411502001001001,2026-01-01\n", "utf-8")
+    terminal("people", "import", "people.csv")
+
+
 def test_a_login_longer_than_anybody_could_type_is_refused(any_terminal: Terminal) -> None:
-    created = any_terminal("accounts", "create", "x" * 65, "--person", UUID(int=1), "--password", "a long demo word", code=1)
+    registered(any_terminal)
+    created = any_terminal("accounts", "create", "x" * 65, "--person", person_of("4115", "li"), "--password", "a long demo word", code=1)
     assert "A login has 1 to 64 characters" in created.output
 
 
@@ -184,12 +193,28 @@ def test_a_fleet_without_grids_is_one_sentence(terminal: Terminal) -> None:
 
 
 def test_an_account_is_made_and_its_password_changed(seeded: Terminal, pieces: Callable[..., Gridtrail]) -> None:
-    person = "6f0e9d52-6f57-4f5a-8f0e-4a3b8f6a0c11"
+    person, _ = pieces().inspection.register_person(terminal_actor(pieces().config), "4115")
     word, other = "a-good-long-word", "another-long-word"
     seeded("accounts", "create", "sunny", "--person", person, "--password", word)
     assert "10 to 256 characters" in seeded("accounts", "password", "--person", person, "--password", "short", code=1).output
     seeded("accounts", "password", "--person", person, "--password", other)
     assert pieces().identity.log_in("sunny", other).token
+
+
+def test_nobody_gets_an_account_who_is_not_registered(any_terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
+    person = UUID(int=1)
+    created = any_terminal("accounts", "create", "bob", "--person", person, "--password", "a long demo word", code=1)
+    assert f"Nobody is registered as {person}" in created.output
+    assert pieces().identity.label_of(str(person)) is None
+
+
+def test_a_root_is_shown_whole_in_every_form(any_terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
+    registered(any_terminal)
+    gridtrail = pieces()
+    with reading(gridtrail.database) as conn:
+        (head,) = gridtrail.ledgers.heads(conn)
+    for form in ("json", "csv", "table"):
+        assert head.root.hex() in any_terminal("ledger", "list", "--format", form).output
 
 
 def test_the_server_is_started_with_what_the_settings_say() -> None:
