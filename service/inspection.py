@@ -242,13 +242,26 @@ class Inspection:
 
         return self._changed_reference(self._change(ledger_of(code), area_stream(code), decide)[0])
 
-    def register_person(self, actor: Actor, home: str, person: UUID | None = None) -> tuple[str, Saved]:
-        """Registers a person of an area's organisation by id only. Gives the id."""
+    def register_person(
+        self, actor: Actor, home: str, person: UUID | None = None, assignment: dict[str, Any] | None = None
+    ) -> tuple[str, Saved]:
+        """Registers a person of an area's organisation by id only, with a first assignment or not at all where it is refused. Gives the id.
+
+        Whoever is registered already stays as they are.
+        """
         stream = person or uuid4()
         grant = authorise(actor, "person.manage", area=area_of(home))
+        if assignment:
+            authorise(actor, "person.manage", area=area_of(assignment["unit"]))
 
         def decide(known: Person | None, books: Books) -> Person:
-            return known or Person.register(self.act_for(actor, grant.role), books, stream, home=home)
+            if known is not None:
+                return known
+            act = self.act_for(actor, grant.role)
+            registered = Person.register(act, books, stream, home=home)
+            if assignment:
+                registered.assign(act, books, **assignment)
+            return registered
 
         return str(stream), self._changed_reference(self._change(ledger_of(home), stream, decide)[0])
 

@@ -57,9 +57,9 @@ def record_people(pieces: Gridtrail, people: People) -> Counter[str]:
     homes: dict[str, str] = {}
     for each in tqdm(people.found, desc="people", unit="row", disable=None, leave=False):
         try:
-            if each.login not in homes:
-                homes[each.login] = _home(pieces, each)
-            _record(pieces, each, homes[each.login], counts)
+            home = homes.get(each.login) or _home(pieces, each)
+            _record(pieces, each, home, counts)
+            homes[each.login] = home
         except Refusal as refused:
             people.flaws.append(Flaw(each.line, "", refused.code, refused.detail))
         except Problem as problem:
@@ -80,11 +80,13 @@ def _record(pieces: Gridtrail, each: Assignment, home: str, counts: Counter[str]
     """One row of a person whose home is known."""
     actor, city = terminal_actor(pieces.config), pieces.config.city
     person = each.person_id(city)
-    _, saved = pieces.inspection.register_person(actor, home, person)
+    told = {"assignment": each.id(city), "role": each.role, "unit": each.unit, "from_day": each.from_day, "to_day": each.to_day}
+    said = {name: value for name, value in told.items() if value}
+    _, saved = pieces.inspection.register_person(actor, home, person, said)
     counts["people"] += saved.position >= 0
-    said = {"assignment": each.id(city), "role": each.role, "unit": each.unit, "from_day": each.from_day, "to_day": each.to_day}
     try:
-        pieces.inspection.change_person(actor, home, str(person), "assign", {name: value for name, value in said.items() if value})
+        if saved.position < 0:
+            pieces.inspection.change_person(actor, home, str(person), "assign", said)
         counts["assignments"] += 1
     except AssignmentKnown:
         ended = _end(pieces, each, home)

@@ -74,6 +74,22 @@ def test_a_unit_of_another_city_is_refused_in_a_sentence(terminal: Terminal, tmp
     assert "lies outside of city 4115" in terminal("people", "import", path, code=1).output
 
 
+def test_a_row_that_is_refused_registers_nobody(any_terminal: Terminal, tmp_path: Path, pieces: Callable[..., Gridtrail]) -> None:
+    path = tmp_path / "people.csv"
+    head, good, *_ = FILE.splitlines()
+    refused_rows = [f"{name},,worker,411502001/Fire!,2026-01-01,,a-long-demo-word" for name in ("li", "wu")]
+    path.write_text("\n".join([head, *refused_rows]), "utf-8")
+    refused = any_terminal("people", "import", path, code=1).output
+    assert "0 people registered, 0 assignments recorded, 0 ended, 0 logins made" in refused
+    assert "line 2" in refused
+    gridtrail = pieces()
+    with reading(gridtrail.database) as conn:
+        assert gridtrail.ledgers.heads(conn) == []
+    # A later row of the same person decides afresh where that person belongs.
+    path.write_text("\n".join([head, "li,Li,worker,9999/fire,2026-01-01,,", good]), "utf-8")
+    assert "1 people registered, 1 assignments recorded, 0 ended, 1 logins made" in any_terminal("people", "import", path, code=1).output
+
+
 def test_a_person_of_two_files_stays_one_person_in_one_ledger(terminal: Terminal, tmp_path: Path, pieces: Callable[..., Gridtrail]) -> None:
     head, first, second, *_ = FILE.replace("411502001001002", "411502002001001").splitlines()
     path = tmp_path / "people.csv"
