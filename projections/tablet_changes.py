@@ -30,7 +30,7 @@ from domain.areas import LENGTH_OF_LEVEL
 from projections import areas, open_cases, people, refusals, rulebooks, tablets, visit_log
 from projections.paging import Row
 from projections.recorded import Recorded
-from projections.tables import WORD, canonical, given, key, maybe, read_model_table, text
+from projections.tables import PROGRESS, WORD, canonical, given, key, maybe, read_model_table, text
 
 NAME = "tablet_changes"
 
@@ -245,6 +245,13 @@ def changes(conn: sa.Connection, ledger: str, audiences: Sequence[str], since: i
         else:
             rows = [row for row in rows if row.position < following]
     return Page(list(_items(rows)), following, following >= upto)
+
+
+def ledgers_of(conn: sa.Connection, audiences: Sequence[str]) -> list[str]:
+    """The ledgers that tell one of the audiences something, or did. One look into the index for each, however long the histories are."""
+    told = sa.select(C.position).where(C.ledger == PROGRESS.c.ledger, C.audience.in_(list(audiences))).limit(1)
+    query = sa.select(PROGRESS.c.ledger).where(PROGRESS.c.read_model == NAME, told.correlate(PROGRESS).scalar_subquery().is_not(None))
+    return list(conn.scalars(query))
 
 
 def _changed(conn: sa.Connection, ledger: str, audiences: Sequence[str], since: int, upto: int, limit: int | None) -> Sequence[Any]:

@@ -113,7 +113,11 @@ class Changes:
         units = [each["unit"] for each in assignments if each["role"] in ("worker", "officer")]
         places = [*units, state.area, *([home["unit"]] if home else [])]
         ledgers = {ledger for unit in places for ledger in ledgers_above(area_of(unit))}
-        audiences = {*units, tablet_changes.person_audience(person), *([tablet_changes.EVERYONE] if units else [])}
+        audiences = {*units, tablet_changes.person_audience(person)}
+        # A department or an office far above, or far away, holds cases where they lie.
+        ledgers.update(tablet_changes.ledgers_of(conn, sorted(audiences)))
+        if units:
+            audiences.add(tablet_changes.EVERYONE)
         return Scope(tuple(sorted(audiences)), tuple(sorted(ledgers)))
 
     def _reach(self, conn: sa.Connection, ledgers: list[str]) -> dict[str, int]:

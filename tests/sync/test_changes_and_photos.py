@@ -1,13 +1,14 @@
 """What tablets download, and who may see which photo."""
 
 import hashlib
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from service.scope import Actor, Grant
 from service.tablet_client import Refused
 from tests.check import check_everything
-from tests.sync.town import A1, A2, B1, CATEGORY, OFFICER, SUB_A, SUB_B, Town
+from tests.sync.town import A1, A2, B1, CATEGORY, COUNTY, OFFICER, SUB_A, SUB_B, Town, person
 
 JPEG = b"\xff\xd8\xff\xe0" + b"a small photo" * 100
 
@@ -73,6 +74,29 @@ def test_a_cursor_that_nobody_gave_out_is_refused(quiet_town: Town, cursor: str)
     headers = {"Authorization": f"Bearer {hand.token}"}
     answer = quiet_town.app.test_client().get(f"/v1/sync/changes?since={cursor}", headers=headers)
     assert (answer.status_code, answer.json["code"]) == (400, "bad_cursor")
+
+
+def test_a_department_hears_of_the_cases_that_it_holds_in_ledgers_below(town: Town) -> None:
+    urban = f"{COUNTY}/urban_management"
+    town.hire("hu", [("officer", urban, "2026-01-01", None)])
+    li, hu = town.tablet("li"), town.tablet("hu")
+    held, _ = report(li, A1), report(li, A1)
+    li.sync()
+    town.gridtrail.follower.catch_up()
+    hu.download()
+    assert hu.outbox.items("case") == {}
+    for verb, said in (("accept", {}), ("register", {}), ("dispatch", {"to": urban})):
+        town.gridtrail.inspection.act_on_case(OFFICER, UUID(held), SUB_A, verb, said)
+    town.gridtrail.follower.catch_up()
+    # The scope is the same: what is new comes without a reset, and so does what goes again.
+    hu.download()
+    assert set(hu.outbox.items("case")) == {held}
+    assert hu.download() == 0
+    holder = Actor(person("hu"), (Grant("officer", urban),))
+    town.gridtrail.inspection.act_on_case(holder, UUID(held), SUB_A, "transfer", {"to": f"{COUNTY}/fire", "reason": "it burns"})
+    town.gridtrail.follower.catch_up()
+    assert hu.download() == 1
+    assert hu.outbox.items("case") == {}
 
 
 def test_a_tablet_waits_only_for_what_is_recorded_where_it_hears_of_it(town: Town) -> None:
