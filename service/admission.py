@@ -6,7 +6,7 @@ Each process works on a bounded number of requests at once; a few more wait, at 
 - What is recorded goes before what is asked: queries have at most half of the places, and give way.
 - A tablet has one upload at a time in a process; the next gets 429 ``upload_in_progress``. Between processes the tablet's state is
   compared and moved on in one transaction, so that a second upload finds the first one's entries and records nothing twice.
-- Among those who wait, whoever was served least comes first, by the time that they took: a greedy tablet starves nobody.
+- Among those who wait, whoever brought least so far comes first: a greedy tablet starves nobody.
 
 The caller is known by the token as it was sent, which nobody has verified yet: a wrong one gets 401 soon enough.
 """
@@ -19,6 +19,7 @@ import orjson
 import structlog
 
 from service import deadlines
+from service.closing import close
 from service.config import Config
 from service.gate import Gate, Lane, Refused
 from service.logs import request_id_of
@@ -86,7 +87,7 @@ class Admission:
         if lane is None:
             return self.application(environ, start_response)
         try:
-            turn = self.gate.enter(lane, environ.get("HTTP_AUTHORIZATION") or environ.get("REMOTE_ADDR", ""))
+            turn = self.gate.enter(lane, environ.get("HTTP_AUTHORIZATION") or environ.get("REMOTE_ADDR", ""), _length(environ))
         except Refused as refused:
             return self._turn_away(refused, lane, environ, start_response)
         RUNNING.inc()
@@ -111,8 +112,16 @@ class Admission:
         TURNED_AWAY.labels(lane.name, refused.code).inc()
         count_request("none", environ["REQUEST_METHOD"], status, seconds)
         log.info("turned_away", request_id=request_id, lane=lane.name, code=refused.code, status=status, ms=round(seconds * 1000, 1))
+        if refused.code == "overloaded":
+            # Connections stay with one process; the next one goes to whichever has time to accept it.
+            close(start_response)
         start_response(REASONS[status], list(said.items()))
         return [body]
+
+
+def _length(environ: dict[str, Any]) -> int:
+    said = environ.get("CONTENT_LENGTH") or ""
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 12 else 0
 
 
 class Sent:

@@ -4,6 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
+def close(start_response: Callable[..., Any]) -> None:
+    """Ends the connection after the answer that is about to begin."""
+    force = getattr(getattr(start_response, "__self__", None), "force_close", None)
+    if force is not None:
+        force()
+
+
 class Closing:
     """WSGI middleware. An application may not name the connection itself (PEP 3333); gunicorn's answer is asked to close it."""
 
@@ -14,9 +21,8 @@ class Closing:
         """One request."""
 
         def start(status: str, *said: Any) -> Any:
-            close = getattr(getattr(start_response, "__self__", None), "force_close", None)
-            if close is not None and status.startswith("413"):
-                close()
+            if status.startswith("413"):
+                close(start_response)
             return start_response(status, *said)
 
         answer: Iterable[bytes] = self.application(environ, start)

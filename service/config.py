@@ -61,7 +61,7 @@ class Config:
     host: str = setting("127.0.0.1", "Address that gridtrail serve binds.")
     port: int = setting(8080, "Port that gridtrail serve binds.", validate.Range(min=1, max=65535))
     workers: int = setting(2, "Web processes of gridtrail serve.", validate.Range(min=1, max=64))
-    threads: int = setting(16, "Threads of each web process.", validate.Range(min=1, max=256))
+    threads: int = setting(32, "Threads of each web process.", validate.Range(min=1, max=256))
     slots: int = setting(8, "Requests that each web process works on at once, at most half of its threads; others wait.", POSITIVE)
     wait_for_slot_s: float = setting(0.5, "Longest wait for a turn before 503 overloaded; half for queries.", validate.Range(min=0, max=1))
     request_max_seconds: float = setting(60.0, "Seconds after which a request is given up.", validate.Range(min=1, max=600))

@@ -1,6 +1,7 @@
 """The places of one process: a bounded number of requests at once, a few that wait, and whose turn is next. Read by service.admission.
 
-Among those who wait, recording goes before asking, and then whoever was served least, by the time that they took.
+Among those who wait, recording goes before asking; then whoever came when told before whoever came earlier; then whoever brought least so
+far, by the bytes: time would charge a tablet for what others made it wait.
 """
 
 import math
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from service import deadlines
 from service.measures import WAITING
 
-CREDIT_S = 5.0
-"""Who was turned away keeps the place in the order for this much of others' time."""
+LEAST_COST = 1024
+CREDIT = 65_536
+"""So far behind the others one can fall at most, in bytes: some batches. Newcomers, and who comes back after long, begin there."""
 REMEMBERED = 20_000
 LONGEST_RETRY_S = 30
 
@@ -36,7 +38,9 @@ class Turn:
 
     lane: Lane
     caller: str
-    order: tuple[int, float, int]
+    cost: int
+    taken: int
+    order: tuple[int, bool, int, int]
     admitted: bool = False
     began: float = 0.0
     decided: threading.Event = field(default_factory=threading.Event)
@@ -63,18 +67,18 @@ class Gate:
         self.running: dict[str, int] = {}
         self.waiting: list[Turn] = []
         self.uploading: set[str] = set()
-        self.taken: dict[str, float] = {}
+        self.taken: dict[str, int] = {}
         self.owed: dict[str, float] = {}
-        self.level = 0.0
+        self.level = 0
         self.arrivals = 0
-        self.pace = Pace(clock)
+        self.hold_s = 0.02
 
-    def enter(self, lane: Lane, caller: str) -> Turn:
-        """A place, perhaps after a short wait. Refused otherwise. Whoever got a place must leave it."""
+    def enter(self, lane: Lane, caller: str, cost: int = 0) -> Turn:
+        """A place, perhaps after a short wait. Refused otherwise. Whoever got a place must leave it. cost: the bytes that are brought."""
         with self.lock:
             if lane.single and caller in self.uploading:
                 raise Refused("upload_in_progress", random.randint(1, 2))
-            turn = self._arrive(lane, caller)
+            turn = self._arrive(lane, caller, max(cost, LEAST_COST))
             if not turn.admitted and not self._may_wait(turn):
                 raise self._turned_away(turn)
             if lane.single:
@@ -86,22 +90,22 @@ class Gate:
     def leave(self, turn: Turn) -> None:
         """Gives the place to whoever is next."""
         with self.lock:
-            now = self.clock()
             self._forget(turn)
             self.running[turn.lane.name] -= 1
-            self.taken[turn.caller] = turn.order[1] + now - turn.began
+            self.taken[turn.caller] = turn.taken + turn.cost
             self.owed.pop(turn.caller, None)
-            self.pace.count()
+            self.hold_s += 0.05 * (self.clock() - turn.began - self.hold_s)
             self._admit_next()
             self._prune()
 
     # ---- all below under the lock
 
-    def _arrive(self, lane: Lane, caller: str) -> Turn:
-        known = self.taken.get(caller)
-        taken = self.level if known is None else max(known, self.level - CREDIT_S)
+    def _arrive(self, lane: Lane, caller: str, cost: int) -> Turn:
+        taken = max(self.taken.get(caller, 0), self.level - CREDIT)
         self.arrivals += 1
-        turn = Turn(lane, caller, (lane.rank, taken, self.arrivals))
+        # Whoever does not heed Retry-After comes after all who do, or not to heed it would pay.
+        early = self.clock() < self.owed.get(caller, 0.0)
+        turn = Turn(lane, caller, cost, taken, (lane.rank, early, taken, self.arrivals))
         if self._free(lane) and not any(self._free(each.lane) for each in self.waiting):
             self._admit(turn)
         return turn
@@ -113,7 +117,7 @@ class Gate:
     def _admit(self, turn: Turn) -> None:
         turn.admitted, turn.began = True, self.clock()
         self.running[turn.lane.name] = self.running.get(turn.lane.name, 0) + 1
-        self.level = max(self.level, turn.order[1])
+        self.level = max(self.level, turn.taken)
 
     def _may_wait(self, turn: Turn) -> bool:
         """Where all places to wait are taken, whoever comes last in the order has to go, not whoever came last."""
@@ -149,49 +153,29 @@ class Gate:
 
     def _turned_away(self, turn: Turn) -> Refused:
         now = self.clock()
-        self.taken[turn.caller] = turn.order[1]
-        self.owed.pop(turn.caller, None)
-        self.owed[turn.caller] = now
-        # The dict is in the order of time; whoever did not come again has given up.
-        while now - self.owed[oldest := next(iter(self.owed))] > 2 * LONGEST_RETRY_S or len(self.owed) > REMEMBERED:
+        self.taken[turn.caller] = turn.taken
+        again = max(1, math.ceil(self.owed.pop(turn.caller, 0.0) - now))
+        if not turn.order[1]:
+            again = self._come_again()
+        self.owed[turn.caller] = now + again
+        # The dict is nearly in the order of time; whoever did not come again has given up.
+        while now - self.owed[oldest := next(iter(self.owed))] > LONGEST_RETRY_S or len(self.owed) > REMEMBERED:
             del self.owed[oldest]
         self._prune()
-        return Refused("overloaded", self._come_again())
+        return Refused("overloaded", again)
 
     def _come_again(self) -> int:
         """A random time within that in which all who were turned away can be served."""
-        return random.randint(1, max(2, min(LONGEST_RETRY_S, math.ceil(len(self.owed) / self.pace.per_second()) + 1)))
+        return random.randint(1, max(2, min(LONGEST_RETRY_S, math.ceil(len(self.owed) * self.hold_s / self.slots))))
 
     def _forget(self, turn: Turn) -> None:
         if turn.lane.single:
             self.uploading.discard(turn.caller)
 
     def _prune(self) -> None:
-        """Those who took least long ago are where newcomers begin, and need not be remembered."""
+        """Those who brought least are where newcomers begin, and need not be remembered."""
         if len(self.taken) <= REMEMBERED:
             return
-        self.taken = {caller: taken for caller, taken in self.taken.items() if taken > self.level - CREDIT_S}
+        self.taken = {caller: taken for caller, taken in self.taken.items() if taken > self.level - CREDIT}
         if len(self.taken) > REMEMBERED:
             self.taken.clear()
-
-
-class Pace:
-    """How many requests are served a second, of late."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
-        self.began = clock()
-        self.number = 0
-        self.before = 10.0
-
-    def count(self) -> None:
-        """One was served."""
-        self.number += 1
-        passed = self.clock() - self.began
-        if passed >= 1.0:
-            self.before = 0.5 * self.before + 0.5 * self.number / passed
-            self.began, self.number = self.clock(), 0
-
-    def per_second(self) -> float:
-        """At least one."""
-        return max(1.0, self.before)

@@ -33,11 +33,11 @@ def surround(app: Flask, config: Config) -> None:
     """Hooks both ends of every request. Whose address it is is known first, then whether it is admitted."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.wsgi_app = Closing(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = Admission(app.wsgi_app, config, {**HEADERS, "Content-Security-Policy": DATA_POLICY})  # type: ignore[method-assign]
     if config.trusted_proxies:
         proxies = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = Closing(app.wsgi_app)  # type: ignore[method-assign]
 
 
 def _begin() -> None:

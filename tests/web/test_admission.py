@@ -149,12 +149,9 @@ def test_where_the_waiting_room_is_full_a_query_gives_way_to_an_upload():
 
 
 def test_who_was_served_least_comes_first():
-    now = [0.0]
     with crowd(slots=1, room=3) as people:
-        people.gate.clock = lambda: now[0]
         for _ in range(3):
             people.comes("greedy")
-            now[0] += 1.0
             people.leaves("greedy")
         people.comes("li")
         people.comes("greedy")
@@ -164,8 +161,23 @@ def test_who_was_served_least_comes_first():
         assert people.let_in[-3:] == ["li", "wang", "greedy"]
 
 
+def test_who_comes_before_the_time_that_was_told_comes_last():
+    with crowd(slots=1, room=1) as people:
+        people.comes("li")
+        people.comes("wang")
+        people.comes("impatient")
+        people.comes("impatient")
+        people.leaves("li")
+        people.comes("impatient")
+        assert people.let_in == ["li", "wang"]
+        people.comes("zhao")
+        people.leaves("wang")
+        assert people.let_in == ["li", "wang", "zhao"]
+
+
 def test_the_crowd_is_spread_over_the_time_that_serving_it_takes():
     gate = Gate(1, 0, 1.0)
+    gate.hold_s = 0.1
     turn = gate.enter(BATCH, "first")
     waits = []
     for number in range(300):
