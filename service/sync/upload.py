@@ -8,7 +8,7 @@ import random
 import time
 from datetime import datetime
 from typing import Any, Never
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
@@ -51,9 +51,10 @@ AFTER_REVOCATION = "The tablet was revoked; this entry came after the last that 
 
 
 class Plan:
-    """What one batch will record: drafts by ledger, in order, and each entry's outcome."""
+    """What one batch will record: drafts by ledger, in order, and each entry's outcome. careful: a name was taken at the try before."""
 
-    def __init__(self) -> None:
+    def __init__(self, careful: bool) -> None:
+        self.careful = careful
         self.drafts: dict[str, list[Draft]] = {}
         self.decided: list[Decided] = []
         self.photos: list[tuple[str, str, UUID, str, str]] = []
@@ -158,7 +159,7 @@ class Uploads:
         entries = [line.entry for line in standing.fresh if line.entry is not None and line.fault is None]
         with looking(self.database) as driver:
             deciding.load(driver, entries, also_new=careful)
-        plan = Plan()
+        plan = Plan(careful)
         last_valid = state.last_valid if state.status == REVOKED else None
         for line in standing.fresh:
             if last_valid is not None and line.seq > last_valid:
@@ -194,7 +195,11 @@ class Uploads:
             area, ledger = line.entry["area"], line.entry["area"][:9]
         day = deciding.day_of(moment)
         act = act or Act(str(state.person), deciding.role_on(day), utc_text(moment), day, (), str(state.tablet))
-        plan.add(line, ledger, kept_draft(state.tablet, line, refusal, area, act), refusal)
+        draft = kept_draft(state.tablet, line, refusal, area, act)
+        if plan.careful:
+            # An entry may have been given the very id that follows for a refused one; a new id is nobody's.
+            draft.stream = uuid4()
+        plan.add(line, ledger, draft, refusal)
 
     # ---- recording
 

@@ -2,10 +2,11 @@
 
 import json
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 
+from service.ledger.tree import leaf_hash
 from tests.check import check_everything
 from tests.sync.town import A1, A2, B1, CATEGORY, FIRE, OFFICER, SUB_A, Town, person
 
@@ -259,3 +260,19 @@ def test_times_are_estimated_from_three_clocks(town: Town) -> None:
     assert datetime(2026, 11, 21, 1, 0, tzinfo=UTC) == now
     (fact,) = (each["state"] for each in town.events("tablet.uploaded") if each["state"].get("waiting"))
     assert (fact["waiting"], fact["first"], fact["size"], fact["recorded"]) == (3, 0, 1, 1)
+
+
+@pytest.mark.parametrize(("refused", "batches"), [(0, [2]), (1, [2]), (0, [1, 1]), (1, [1, 1])])
+def test_an_entry_with_the_id_of_a_refused_one_holds_nothing_up(town: Town, refused: int, batches: list[int]) -> None:
+    hand = town.hand("li")
+    wrong = hand.entry(refused, kind="visit.dreamt")
+    taken = str(uuid5(UUID(hand.id), f"{refused}:{leaf_hash(wrong).hex()}"))
+    lines = [wrong, hand.entry(1, id=taken)] if refused == 0 else [hand.entry(0, id=taken), wrong]
+    told = []
+    for number in batches:
+        answer = hand.send(lines[:number])
+        assert answer.status_code == 200, answer.json
+        told, lines = told + answer.json["outcomes"], lines[number:]
+    assert told[refused]["code"] == "unknown_kind"
+    assert told[1 - refused].get("code", "recorded") == ("already_begun" if (refused, batches) == (0, [1, 1]) else "recorded")
+    check_everything(town.gridtrail)
