@@ -31,7 +31,7 @@ __all__ = ["Follower", "ReadModel", "Reader", "Standing", "digest", "digest_of_r
 log = logging.getLogger(__name__)
 
 P = PROGRESS.c
-TURN = 4000
+TURN = 2500
 """Events folded in one transaction, about: enough that statements cost little each, few enough that memory stays flat."""
 MOST_LEDGERS = 256
 """Ledgers of one turn, at most."""

@@ -8,7 +8,8 @@ the positions. Readers see the live rows until it commits; a crash before leaves
 So the cost of writing is that of the difference. A read model of which nothing is right is written whole.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -27,6 +28,9 @@ PIECE = 500
 """Events decoded and folded at once: few enough that what they are made of stays in the processor's cache."""
 CLOSE = 2000
 """Events that may be left to fold while the live read models are held."""
+
+FEW_PAGES = -4096
+"""SQLite's page cache while a rebuild looks, in KiB below zero."""
 
 
 class RebuildParked(Exception):
@@ -49,6 +53,21 @@ def rebuild(follower: "Follower", targets: Sequence[Target], ledger: str | None)
     return read
 
 
+@contextmanager
+def _looking(follower: "Follower") -> Iterator[sa.Connection]:
+    """A look at the database that leaves the memory to the rows: history is walked once, so SQLite has no use for many pages."""
+    with follower.reading(follower.database) as conn:
+        if conn.dialect.name != "sqlite":
+            yield conn
+            return
+        pages = conn.exec_driver_sql("PRAGMA cache_size").scalar_one()
+        conn.exec_driver_sql(f"PRAGMA cache_size = {FEW_PAGES}")
+        try:
+            yield conn
+        finally:
+            conn.exec_driver_sql(f"PRAGMA cache_size = {pages}")
+
+
 class LedgerRebuild:
     """The rebuild of some read models in one ledger."""
 
@@ -65,7 +84,7 @@ class LedgerRebuild:
             return 0
         while (reached := self._reached()) - self.position > CLOSE:
             self._fold_in_a_look(reached)
-        with follower.reading(follower.database) as conn:
+        with _looking(follower) as conn:
             live = self._stands(conn)
             # In one moment of the database: the live rows are those at exactly this position, where the read model stands at it.
             self._fold_up_to(conn, max(live.values(), default=0))
@@ -78,7 +97,7 @@ class LedgerRebuild:
         return self.position
 
     def _left(self) -> int:
-        with self.follower.reading(self.follower.database) as conn:
+        with _looking(self.follower) as conn:
             return self._size(conn) - self.position
 
     def _size(self, conn: sa.Connection) -> int:
@@ -86,12 +105,12 @@ class LedgerRebuild:
 
     def _reached(self) -> int:
         """The position of the live read model that is furthest."""
-        with self.follower.reading(self.follower.database) as conn:
+        with _looking(self.follower) as conn:
             return max(self._stands(conn).values(), default=0)
 
     def _fold_in_a_look(self, end: int) -> None:
         """One transaction for one stretch, so that none is long."""
-        with self.follower.reading(self.follower.database) as conn:
+        with _looking(self.follower) as conn:
             self._fold_up_to(conn, min(end, self.position + STRETCH))
 
     def _fold_up_to(self, conn: sa.Connection, end: int) -> None:

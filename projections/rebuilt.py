@@ -48,7 +48,7 @@ class Scratch:
         if self._conn is None:
             self._folder = tempfile.TemporaryDirectory(prefix="gridtrail-rebuild-")
             self._conn = sqlite3.connect(Path(self._folder.name) / "rows", isolation_level=None)
-            for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-32768"):
+            for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-8192"):
                 self._conn.execute(f"PRAGMA {pragma}").close()
         return self._conn
 
