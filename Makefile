@@ -31,8 +31,11 @@ lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## measured figures, medians and ratios of one run
-	$(BIN)/python -m bench.run
+bench: $(STAMP) ## measured figures, part after part, on a quiet machine (about an hour)
+	$(BIN)/python -m bench.all
+
+bench-short: $(STAMP) ## the same in small, to see that it works
+	$(BIN)/python -m bench.all --short
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra build --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
@@ -40,4 +43,4 @@ lock: ## write requirements.lock anew (needs uv)
 clean: ## remove the environment and the demo's data
 	rm -rf $(VENV) var build *.egg-info
 
-.PHONY: help install run test test-slow lint bench lock clean
+.PHONY: help install run test test-slow lint bench bench-short lock clean

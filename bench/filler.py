@@ -183,11 +183,16 @@ def load(conn: sa.Connection, table: str, columns: Sequence[str], rows: Iterable
 
 def analyse(database: sa.Engine) -> None:
     """What a database does at leisure after a bulk load."""
-    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.exec_driver_sql("VACUUM ANALYZE" if conn.dialect.name == "postgresql" else "ANALYZE")
-        if conn.dialect.name == "postgresql":
-            conn.exec_driver_sql("CHECKPOINT")
+    held = database.raw_connection()
+    try:
+        driver: Any = held.driver_connection
+        if database.dialect.name == "sqlite":
+            driver.execute("ANALYZE")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         else:
-            conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
+            driver.autocommit = True
+            driver.execute("VACUUM ANALYZE")
+            driver.execute("CHECKPOINT")
+            driver.autocommit = False
+    finally:
+        held.close()

@@ -8,7 +8,9 @@ A filter that no index serves (status, category, text…) is looked for among th
 empty, before the end, and says where to go on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
@@ -18,7 +20,7 @@ from sqlalchemy.ext.compiler import compiles
 from domain.areas import ledger_of
 from projections.open_cases import IS_OPEN, IS_OVER, TABLE, C
 from projections.paging import After, Rows
-from projections.sight import Sight, listed, within
+from projections.sight import Sight
 from projections.tables import NEVER, WORD
 
 LEDGER_LENGTH = 9
@@ -26,8 +28,17 @@ SCANNED = 2000
 """Cases looked at for one page, at most, for each reason to see one."""
 SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), "-reported_at": (C.reported_at, True)}
 """Sort name: (column, descending). due_at is the end of the running clock, most urgent first; cases without one come last."""
-SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+SHOWN = (
+    C.ledger, C.case_id, C.area, C.open, C.status, C.holder, C.category, C.urgency, C.level, C.source, C.summary, C.reference,
+    C.reported_at, C.held_since, C.due_at, C.late_from, C.changed_at, C.overtime, C.version,
+)  # fmt: skip
+"""What a list shows of a case: a third of its columns."""
+SEARCHED = ("status", "category", "level", "text")
+"""Filters that no index serves."""
+STATEMENTS = 512
 
+ESCAPE = "|"
+SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 Condition = sa.ColumnElement[bool]
 
 
@@ -67,114 +78,190 @@ def list_cases(
     limit: int = 100,
 ) -> Rows:
     """Cases of a subtree, open ones or all. overdue_at: those whose running clock ended before. Cursor: (the sort's value, case_id)."""
-    wanted = {C.status: status, C.category: category, C.level: level}
-    searched = [column == value for column, value in wanted.items() if value is not None]
+    given = {"holder": holder, "overdue_at": overdue_at, "status": status, "category": category, "level": level, "text": text}
+    values = {name: value for name, value in given.items() if value is not None}
     if text is not None:
-        searched.append(_tells(text))
-    narrowed = [C.holder == holder] if holder is not None else []
-    if overdue_at is not None:
-        narrowed.append(C.late_from < overdue_at)
-    ways = [sa.and_(way, *narrowed, *kind) for way in _ways(sight, area) for kind in _kinds(open, overdue_at, sort)]
-    return Pages(conn, *SORTS[sort], ways).after(after, searched, limit) if ways else Rows()
+        values["text"] = text.translate(SMALL)
+        values["text_in"] = _escaped(values["text"])
+    ways = tuple(_ways(sight, area))
+    kinds = tuple(kind for kind in (True, False) if open in (kind, None) and (kind or overdue_at is None))
+    if not ways or not kinds:
+        return Rows()
+    for way in ways:
+        values |= way.values
+    list_ = _List(sort, tuple(way.shape for way in ways), kinds, frozenset(FILTERS) & frozenset(values))
+    return _page(conn, list_, values, after, limit)
 
 
-def _kinds(open: bool | None, overdue_at: str | None, sort: str) -> Iterator[Sequence[Condition]]:
-    """Open cases and those that are over have indexes of their own. Over means that no clock runs, so by due_at they stand by their ids."""
-    if open is not False:
-        yield (IS_OPEN,)
-    if open is not True and overdue_at is None:
-        yield (IS_OVER, C.late_from == NEVER) if sort == "due_at" else (IS_OVER,)
-
-
-def _tells(text: str) -> sa.ColumnElement[bool]:
-    """Part of the summary, or the whole reference or id. A to Z are as a to z and every other letter as itself, on every database."""
-    wanted = text.translate(SMALL)
-    summary, reference = (sa.func.lower(sa.cast(column, WORD)) for column in (C.summary, C.reference))
-    return sa.or_(summary.contains(wanted, autoescape=True), reference == wanted, C.case_id == wanted)
+def _page(conn: sa.Connection, list_: "_List", values: dict[str, Any], after: After, limit: int) -> Rows:
+    if after is not None:
+        values |= {"after": after[0], "after_id": after[1]}
+    horizon = None
+    if not list_.filters.isdisjoint(SEARCHED):
+        ends = [tuple(row) for row in conn.execute(_horizons(list_, after is not None), values)]
+        horizon = (max(ends) if SORTS[list_.sort][1] else min(ends)) if ends else None
+    if horizon is not None:
+        values |= {"until": horizon[0], "until_id": horizon[1]}
+    found = conn.execute(_statement(list_, after is not None, horizon is not None, limit), values)
+    return Rows((dict(row) for row in found.mappings()), reached=horizon)
 
 
 # ---- the reasons to see a case
 
 
-def _ways(sight: Sight, area: str | None) -> Iterator[Condition]:
-    """One condition for each reason, such that an index serves it. area: only what lies there."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One reason. shape: what the statement depends on; values: what is bound when it runs, under names of this way's own."""
+
+    shape: tuple[str, ...]
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+def _ways(sight: Sight, area: str | None) -> Iterator[Way]:
+    """Each reason, such that an index serves it. area: only what lies there."""
     if sight.everything:
-        yield _lies_in(area) if area is not None else sa.true()
+        yield _lying_in(area, "w") if area is not None else Way(("all",))
         return
-    for seen in sight.areas:
+    for number, seen in enumerate(sight.areas):
         if area is None or seen.startswith(area):
-            yield _lies_in(seen)
+            yield _lying_in(seen, f"a{number}_")
         elif area.startswith(seen):
-            yield _lies_in(area)
-    there = [_within(area)] if area is not None else []
-    for unit in sight.units:
-        for reason in (C.holder == unit, C.registrar == unit, sa.and_(C.called.is_not(None), listed(C.called, unit))):
-            yield sa.and_(reason, *there)
+            yield _lying_in(area, f"a{number}_")
+    there = _lying_in(area, "t") if area is not None else Way(())
+    for number, unit in enumerate(sight.units):
+        for reason in ("holder", "registrar", "called"):
+            name = f"u{number}_"
+            value = _escaped(f'"{unit}"') if reason == "called" else unit
+            yield Way((reason, name, *there.shape), {**there.values, f"{name}{reason}": value})
 
 
-def _lies_in(area: str) -> Condition:
-    """From the subdistrict down an area lies in one ledger, which has indexes of its own; above, the index of all ledgers is walked."""
+def _lying_in(area: str, name: str) -> Way:
+    """From the subdistrict down an area lies in one ledger, which has indexes of its own; above, the index of all ledgers is walked.
+
+    There the area is written into the statement, so that a prepared plan, too, knows how much of all cases it holds.
+    """
     if len(area) < LEDGER_LENGTH:
-        return _within(area)
-    here = C.ledger == ledger_of(area)
-    return here if len(area) == LEDGER_LENGTH else sa.and_(here, within(walked(C.area), area))
+        return Way(("wide", area, _behind(area)))
+    if len(area) == LEDGER_LENGTH:
+        return Way(("ledger", name), {f"{name}ledger": area})
+    return Way(("inside", name), {f"{name}ledger": ledger_of(area), f"{name}from": area, f"{name}to": _behind(area)})
 
 
-def _within(area: str) -> Condition:
-    """The ledgers of an area. Written into the statement, so that a prepared plan, too, knows how much of all cases they hold."""
-    column = walked(C.ledger, type_=C.ledger.type)
-    if len(area) >= LEDGER_LENGTH:
-        return sa.and_(column == ledger_of(area), within(walked(C.area), area))
-    return sa.and_(column >= _literal(area), column < _literal(area[:-1] + chr(ord(area[-1]) + 1)))
+def _behind(prefix: str) -> str:
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
-def _literal(value: str | int) -> sa.BindParameter[Any]:
-    return sa.bindparam(None, value, unique=True, literal_execute=True)
+def _escaped(text: str) -> str:
+    """The text itself, where LIKE looks for it."""
+    return text.replace(ESCAPE, ESCAPE * 2).replace("%", f"{ESCAPE}%").replace("_", f"{ESCAPE}_")
 
 
-# ---- pages
+# ---- statements, made once for each kind of question
 
 
-class Pages:
-    """Pages of the cases that at least one of several conditions keeps, in one order."""
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What a list's statements depend on."""
 
-    def __init__(self, conn: sa.Connection, column: sa.Column[Any], descending: bool, ways: Sequence[Condition]) -> None:
-        self.conn, self.column, self.descending, self.ways = conn, column, descending, ways
+    sort: str
+    ways: tuple[tuple[str, ...], ...]
+    kinds: tuple[bool, ...]
+    filters: frozenset[str]
 
-    def after(self, after: After, searched: Sequence[Condition], limit: int) -> Rows:
-        """The rows behind a key. searched: filters that are looked for among the next SCANNED only."""
-        conditions = [self._beyond(after)] if after is not None else []
-        horizon = self._horizon(conditions) if searched else None
-        if horizon is not None:
-            conditions.append(sa.not_(self._beyond(horizon)))
-        found = self.conn.execute(self._page([*conditions, *searched], limit)).mappings()
-        return Rows((dict(row) for row in found), reached=horizon)
+    @property
+    def column(self) -> sa.Column[Any]:
+        return SORTS[self.sort][0]
 
-    def _key(self, value: Any, case_id: Any) -> sa.Tuple:
-        return sa.tuple_(sa.literal(value, self.column.type), sa.literal(case_id, C.case_id.type))
+    def ordered(self, *columns: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
+        return [column.desc() if SORTS[self.sort][1] else column.asc() for column in columns]
 
-    def _beyond(self, key: tuple[Any, ...]) -> Condition:
-        here = sa.tuple_(self.column, C.case_id)
-        return here < self._key(*key) if self.descending else here > self._key(*key)
+    def first(self, columns: sa.Select[Any], conditions: tuple[Condition, ...], limit: int, offset: int = 0) -> list[sa.Select[Any]]:
+        """For each reason and kind, the first rows of an index."""
+        wheres = [(*_condition(way), *_of_kind(kind, self.sort), *conditions) for way in self.ways for kind in self.kinds]
+        some = columns.order_by(*self.ordered(self.column, C.case_id)).limit(_number(limit)).offset(_number(offset) if offset else None)
+        return [some.where(*where) for where in wheres]
 
-    def _order(self, *columns: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
-        return [column.desc() if self.descending else column.asc() for column in columns]
+    def beyond(self, name: str) -> Condition:
+        here, key = sa.tuple_(self.column, C.case_id), sa.tuple_(_bound(name, self.column), _bound(f"{name}_id", C.case_id))
+        return here < key if SORTS[self.sort][1] else here > key
 
-    def _page(self, conditions: Sequence[Condition], limit: int) -> sa.Select[Any]:
-        if len(self.ways) == 1:
-            return self._first(sa.select(TABLE), self.ways[0], conditions, limit)
-        keys = sa.select(C.ledger, C.case_id, self.column.label("at"))
-        merged = sa.union(*(sa.select(self._first(keys, way, conditions, limit).subquery()) for way in self.ways)).subquery()
-        shown = sa.select(merged).order_by(*self._order(merged.c.at, merged.c.case_id)).limit(_literal(limit)).subquery()
-        same = sa.and_(C.ledger == shown.c.ledger, C.case_id == shown.c.case_id)
-        return sa.select(TABLE).join(shown, same).order_by(*self._order(shown.c.at, shown.c.case_id))
+    def narrowed(self, *names: str) -> tuple[Condition, ...]:
+        return tuple(FILTERS[name] for name in sorted(self.filters) if name in names)
 
-    def _first(self, query: sa.Select[Any], way: Condition, conditions: Sequence[Condition], limit: int) -> sa.Select[Any]:
-        return query.where(way, *conditions).order_by(*self._order(self.column, C.case_id)).limit(_literal(limit))
 
-    def _horizon(self, conditions: Sequence[Condition]) -> tuple[Any, ...] | None:
-        """The key up to which every reason's next cases are looked at; None where that reaches the end of all."""
-        keys = sa.select(self.column, C.case_id)
-        lasts = [self._first(keys, way, conditions, 1).offset(_literal(SCANNED - 1)).subquery() for way in self.ways]
-        found = [tuple(row) for row in self.conn.execute(sa.union_all(*map(sa.select, lasts)))]
-        return (max(found) if self.descending else min(found)) if found else None
+@lru_cache(STATEMENTS)
+def _statement(list_: _List, after: bool, until: bool, limit: int) -> sa.Select[Any]:
+    conditions = list_.narrowed(*FILTERS) + ((list_.beyond("after"),) if after else ())
+    if until:
+        conditions += (sa.not_(list_.beyond("until")),)
+    if len(list_.ways) * len(list_.kinds) == 1:
+        return list_.first(sa.select(*SHOWN), conditions, limit)[0]
+    keys = list_.first(sa.select(C.ledger, C.case_id, list_.column.label("at")), conditions, limit)
+    merged = sa.union(*(sa.select(each.subquery()) for each in keys)).subquery()
+    shown = sa.select(merged).order_by(*list_.ordered(merged.c.at, merged.c.case_id)).limit(_number(limit)).subquery()
+    same = sa.and_(C.ledger == shown.c.ledger, C.case_id == shown.c.case_id)
+    return sa.select(*SHOWN).join_from(TABLE, shown, same).order_by(*list_.ordered(shown.c.at, shown.c.case_id))
+
+
+@lru_cache(STATEMENTS)
+def _horizons(list_: _List, after: bool) -> sa.CompoundSelect[Any]:
+    """For each reason that has so many more cases, the key up to which SCANNED of them are looked at."""
+    conditions = list_.narrowed("holder", "overdue_at") + ((list_.beyond("after"),) if after else ())
+    ends = list_.first(sa.select(list_.column, C.case_id), conditions, 1, SCANNED - 1)
+    return sa.union_all(*(sa.select(each.subquery()) for each in ends))
+
+
+def _bound(name: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=column.type)
+
+
+def _number(value: int) -> sa.ColumnElement[int]:
+    """Written into the statement: a prepared plan that does not know the limit prefers to sort."""
+    return sa.literal_column(str(int(value)), sa.Integer)
+
+
+def _quoted(value: str) -> sa.ColumnElement[str]:
+    return sa.literal_column("'" + value.replace("'", "''") + "'")
+
+
+def _small(column: sa.Column[Any]) -> sa.ColumnElement[str]:
+    return sa.func.lower(sa.cast(column, WORD))
+
+
+FILTERS: dict[str, Condition] = {
+    "holder": C.holder == _bound("holder", C.holder),
+    "overdue_at": C.late_from < _bound("overdue_at", C.late_from),
+    "status": C.status == _bound("status", C.status),
+    "category": C.category == _bound("category", C.category),
+    "level": C.level == _bound("level", C.level),
+    # Part of the summary, or the whole reference or id. A to Z are as a to z and every other letter as itself, on every database.
+    "text": sa.or_(
+        _small(C.summary).contains(_bound("text_in", C.summary), escape=ESCAPE),
+        _small(C.reference) == _bound("text", C.reference),
+        C.case_id == _bound("text", C.reference),
+    ),
+}
+
+
+def _of_kind(open: bool, sort: str) -> tuple[Condition, ...]:
+    """Open cases and those that are over have indexes of their own. Over means that no clock runs, so by due_at they stand by their ids."""
+    if open:
+        return (IS_OPEN,)
+    return (IS_OVER, C.late_from == NEVER) if sort == "due_at" else (IS_OVER,)
+
+
+def _condition(shape: tuple[str, ...]) -> tuple[Condition, ...]:
+    if not shape or shape[0] == "all":
+        return ()
+    reason, name, *more = shape
+    if reason == "wide":
+        ledger = walked(C.ledger, type_=C.ledger.type)
+        return ledger >= _quoted(name), ledger < _quoted(more[0])
+    if reason in ("ledger", "inside"):
+        here: tuple[Condition, ...] = (C.ledger == _bound(f"{name}ledger", C.ledger),)
+        area = walked(C.area, type_=C.area.type)
+        return here if reason == "ledger" else (*here, area >= _bound(f"{name}from", C.area), area < _bound(f"{name}to", C.area))
+    there = _condition(tuple(more))
+    if reason == "called":
+        return C.called.is_not(None), C.called.contains(_bound(f"{name}called", C.called), escape=ESCAPE), *there
+    return C[reason] == _bound(f"{name}{reason}", C[reason]), *there

@@ -88,14 +88,14 @@ def _index(name: str, *columns: sa.Column[str], where: sa.ColumnElement[bool] = 
 
 # One for each reason to see a case and each order of the lists (case_lists.py): a case moves to the second half when it is over.
 _index("cases_open_due", C.ledger, C.late_from, C.case_id)
-_index("cases_open_due_wide", C.late_from, C.case_id)
+_index("cases_open_due_wide", C.late_from, C.case_id, C.ledger)
 _index("cases_open_reported", C.ledger, C.reported_at, C.case_id)
-_index("cases_open_reported_wide", C.reported_at, C.case_id)
+_index("cases_open_reported_wide", C.reported_at, C.case_id, C.ledger)
 _index("cases_open_holder", C.holder, C.late_from, C.case_id)
 _index("cases_open_registrar", C.registrar, C.late_from, C.case_id)
 _index("cases_open_called", C.late_from, C.case_id, C.ledger, C.called, where=sa.and_(IS_OPEN, C.called.is_not(None)))
 _index("cases_over_reported", C.ledger, C.reported_at, C.case_id, where=IS_OVER)
-_index("cases_over_reported_wide", C.reported_at, C.case_id, where=IS_OVER)
+_index("cases_over_reported_wide", C.reported_at, C.case_id, C.ledger, where=IS_OVER)
 _index("cases_over_holder", C.holder, C.reported_at, C.case_id, where=IS_OVER)
 _index("cases_over_registrar", C.registrar, C.reported_at, C.case_id, where=IS_OVER)
 _index("cases_over_called", C.reported_at, C.case_id, C.ledger, C.called, where=sa.and_(IS_OVER, C.called.is_not(None)))

@@ -92,16 +92,26 @@ def spread(before: Row | None, after: Row | None, event: Recorded) -> Iterator[t
         yield (after["person"], assignment), row
 
 
-def _holds(day: str | None) -> sa.ColumnElement[bool]:
+def _holds(day: Any) -> sa.ColumnElement[bool]:
     if day is None:
         return sa.true()
     return sa.and_(C.from_day <= day, sa.or_(C.to_day.is_(None), C.to_day >= day))
 
 
+HOLDING = (
+    sa.select(TABLE)
+    .where(C.person == sa.bindparam("whose"), IS_ASSIGNMENT, _holds(sa.bindparam("on")))
+    .order_by(C.from_day, C.assignment)
+)
+"""Made once: every request asks it."""
+
+
 def assignments_of(conn: sa.Connection, person: str, day: str | None = None) -> list[Row]:
     """A person's assignments, those that hold on a day where one is given (to_day is the last day that counts)."""
-    query = sa.select(TABLE).where(C.person == person, IS_ASSIGNMENT, _holds(day))
-    return [dict(row) for row in conn.execute(query.order_by(C.from_day, C.assignment)).mappings()]
+    if day is None:
+        query = sa.select(TABLE).where(C.person == person, IS_ASSIGNMENT).order_by(C.from_day, C.assignment)
+        return [dict(row) for row in conn.execute(query).mappings()]
+    return [dict(row) for row in conn.execute(HOLDING, {"whose": person, "on": day}).mappings()]
 
 
 def get_person(conn: sa.Connection, person: str) -> Row | None:

@@ -58,6 +58,17 @@ ATTEMPTS = sa.Table(
     sa.Column("at", sa.String(24), nullable=False),
     sa.Index("login_attempts_subject_at", "subject", "at"),
 )
+IN_FORCE = (
+    sa.select(TOKENS, ACCOUNTS.c.label)
+    .join(ACCOUNTS, ACCOUNTS.c.person == TOKENS.c.person)
+    .where(
+        TOKENS.c.token_hash == sa.bindparam("hashed"),
+        TOKENS.c.revoked_at.is_(None),
+        TOKENS.c.expires_at > sa.bindparam("now"),
+        ACCOUNTS.c.disabled_at.is_(None),
+    )
+)
+"""Made once: every request asks it."""
 
 SESSION, API = "session", "api"
 PASSWORD_LENGTHS = (10, 256)
@@ -253,15 +264,8 @@ class Identity:
         now = utc_text(self.clock())
         today = local_day(now, self.config.zone)
         hashed = digest_of(token)
-        query = (
-            sa.select(TOKENS, ACCOUNTS.c.label)
-            .join(ACCOUNTS, ACCOUNTS.c.person == TOKENS.c.person)
-            .where(
-                TOKENS.c.token_hash == hashed, TOKENS.c.revoked_at.is_(None), TOKENS.c.expires_at > now, ACCOUNTS.c.disabled_at.is_(None)
-            )
-        )
         with reading(self.engine) as conn:
-            row = conn.execute(query).one_or_none()
+            row = conn.execute(IN_FORCE, {"hashed": hashed, "now": now}).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, hashed):
                 raise Problem("not_logged_in", "The token is unknown, has expired or was revoked.")
             grants = self.grants_of(conn, str(row.person), today)

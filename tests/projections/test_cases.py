@@ -2,7 +2,7 @@
 
 import pytest
 
-from projections import case_history, open_cases, people, workload
+from projections import case_history, case_lists, open_cases, people, workload
 from projections.case_lists import list_cases
 from projections.engine import fold_lines
 from projections.sight import EVERYTHING, Sight
@@ -194,6 +194,33 @@ def test_a_list_holds_only_what_is_seen(conn, sight, found):
     assert names(list_cases(conn, sight)) == found
     seen = [name for name in ("one", "two", "three", "old") if open_cases.get_case(conn, sight, id_of(name))]
     assert sorted(seen) == sorted(found)
+
+
+@pytest.mark.parametrize("sort", ["due_at", "reported_at", "-reported_at"])
+def test_a_search_looks_at_so_many_cases_for_a_page_and_says_where_to_go_on(conn, sort, monkeypatch):
+    sight, found, after, pages = Sight(areas=("4115", A1), units=(FIRE,)), [], None, 0
+    whole = names(list_cases(conn, sight, text="t", sort=sort))
+    monkeypatch.setattr(case_lists, "SCANNED", 1)
+    case_lists._horizons.cache_clear()
+    while pages == 0 or after is not None:
+        rows = list_cases(conn, sight, text="t", sort=sort, after=after)
+        assert rows.reached != after or after is None
+        found, after, pages = [*found, *names(rows)], rows.reached, pages + 1
+    case_lists._horizons.cache_clear()
+    assert found == whole
+    assert pages > 2
+
+
+@pytest.mark.parametrize("sort", ["due_at", "reported_at", "-reported_at"])
+@pytest.mark.parametrize("open", [True, False, None])
+def test_pages_of_one_row_hold_what_one_page_holds(conn, sort, open):
+    sight, found, after = Sight(areas=(A1, "411502"), units=(FIRE, A2)), [], None
+    column = case_lists.SORTS[sort][0].name
+    while rows := list_cases(conn, sight, open=open, sort=sort, after=after, limit=1):
+        found += names(rows)
+        after = (rows[-1][column], rows[-1]["case_id"])
+    assert found == names(list_cases(conn, sight, open=open, sort=sort))
+    assert len(found) == {True: 3, False: 1, None: 4}[open]
 
 
 def test_a_unit_that_is_called_to_a_case_sees_it_and_the_unit_that_registered_it_too(follow, database):

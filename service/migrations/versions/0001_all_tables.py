@@ -237,7 +237,7 @@ def upgrade() -> None:
     op.create_index(
         "cases_open_due_wide",
         "cases",
-        ["late_from", "case_id"],
+        ["late_from", "case_id", "ledger"],
         unique=False,
         sqlite_where=sa.text("open IS 1"),
         postgresql_where=sa.text("open IS true"),
@@ -269,7 +269,7 @@ def upgrade() -> None:
     op.create_index(
         "cases_open_reported_wide",
         "cases",
-        ["reported_at", "case_id"],
+        ["reported_at", "case_id", "ledger"],
         unique=False,
         sqlite_where=sa.text("open IS 1"),
         postgresql_where=sa.text("open IS true"),
@@ -309,7 +309,7 @@ def upgrade() -> None:
     op.create_index(
         "cases_over_reported_wide",
         "cases",
-        ["reported_at", "case_id"],
+        ["reported_at", "case_id", "ledger"],
         unique=False,
         sqlite_where=sa.text("open IS 0"),
         postgresql_where=sa.text("open IS false"),
