@@ -47,15 +47,10 @@ PROGRESS = sa.Table(
 
 
 def read_model_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """A read model's table, keyed by ledger first, and beside it ``<name>_rebuild`` with the same columns and no indexes."""
+    """A read model's table, keyed by ledger first. ``<name>_rebuild`` beside it stands in the schema; nothing reads or writes it."""
     table = sa.Table(name, METADATA, sa.Column("ledger", LEDGER, primary_key=True), *columns)
     table.to_metadata(METADATA, name=f"{name}_rebuild")
     return table
-
-
-def rebuild_table(table: sa.Table) -> sa.Table:
-    """The table that a rebuild folds into while the live one stays readable."""
-    return METADATA.tables[f"{table.name}_rebuild"]
 
 
 def key(name: str, kind: Any) -> sa.Column[Any]:
