@@ -47,10 +47,8 @@ PROGRESS = sa.Table(
 
 
 def read_model_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """A read model's table, keyed by ledger first. ``<name>_rebuild`` beside it stands in the schema; nothing reads or writes it."""
-    table = sa.Table(name, METADATA, sa.Column("ledger", LEDGER, primary_key=True), *columns)
-    table.to_metadata(METADATA, name=f"{name}_rebuild")
-    return table
+    """A read model's table, keyed by ledger first."""
+    return sa.Table(name, METADATA, sa.Column("ledger", LEDGER, primary_key=True), *columns)
 
 
 def key(name: str, kind: Any) -> sa.Column[Any]:

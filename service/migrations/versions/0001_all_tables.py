@@ -58,26 +58,6 @@ def upgrade() -> None:
     )
     op.create_index("areas_code", "areas", ["code"], unique=False)
     op.create_table(
-        "areas_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("code", text(17), nullable=False),
-        sa.Column("area_id", text(36), nullable=False),
-        sa.Column("level", text(16), nullable=False),
-        sa.Column("parent", text(17), nullable=True),
-        sa.Column("name", text(), nullable=False),
-        sa.Column("kind", text(), nullable=True),
-        sa.Column("reference", text(), nullable=True),
-        sa.Column("centre", sa.Text(), nullable=True),
-        sa.Column("polygon", sa.Text(), nullable=True),
-        sa.Column("effective_from", text(10), nullable=False),
-        sa.Column("effective_to", text(10), nullable=True),
-        sa.Column("successors", sa.Text(), nullable=False),
-        sa.Column("changes", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "code"),
-    )
-    op.create_table(
         "assignments",
         sa.Column("ledger", text(9), nullable=False),
         sa.Column("person", text(36), nullable=False),
@@ -95,21 +75,6 @@ def upgrade() -> None:
     op.create_index("assignments_area", "assignments", ["area"], unique=False)
     op.create_index("assignments_person", "assignments", ["person"], unique=False)
     op.create_index("assignments_unit", "assignments", ["unit"], unique=False)
-    op.create_table(
-        "assignments_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("person", text(36), nullable=False),
-        sa.Column("assignment", text(), nullable=False),
-        sa.Column("role", text(), nullable=False),
-        sa.Column("unit", text(), nullable=False),
-        sa.Column("area", text(17), nullable=False),
-        sa.Column("from_day", text(10), nullable=True),
-        sa.Column("to_day", text(10), nullable=True),
-        sa.Column("assigned", sa.Text(), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "person", "assignment"),
-    )
     op.create_table(
         "case_history",
         sa.Column("ledger", text(9), nullable=False),
@@ -131,26 +96,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ledger", "case_id", "version"),
     )
     op.create_index("case_history_case", "case_history", ["case_id", "version"], unique=False)
-    op.create_table(
-        "case_history_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("case_id", text(36), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("area", text(17), nullable=False),
-        sa.Column("topic", text(64), nullable=False),
-        sa.Column("step", text(16), nullable=False),
-        sa.Column("by_person", text(36), nullable=False),
-        sa.Column("role", text(), nullable=False),
-        sa.Column("tablet", text(36), nullable=True),
-        sa.Column("happened_at", text(24), nullable=False),
-        sa.Column("day", text(10), nullable=False),
-        sa.Column("recorded_at", text(24), nullable=False),
-        sa.Column("from_holder", text(), nullable=True),
-        sa.Column("holder", text(), nullable=False),
-        sa.Column("fields", sa.Text(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "case_id", "version"),
-    )
     op.create_table(
         "cases",
         sa.Column("ledger", text(9), nullable=False),
@@ -315,72 +260,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("open IS false"),
     )
     op.create_table(
-        "cases_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("case_id", text(36), nullable=False),
-        sa.Column("area", text(17), nullable=False),
-        sa.Column("open", sa.Boolean(), nullable=False),
-        sa.Column("status", text(24), nullable=False),
-        sa.Column("paused", text(24), nullable=True),
-        sa.Column("holder", text(), nullable=False),
-        sa.Column("registrar", text(), nullable=True),
-        sa.Column("called", sa.Text(), nullable=True),
-        sa.Column("mustered", sa.Text(), nullable=True),
-        sa.Column("category", text(), nullable=False),
-        sa.Column("urgency", text(), nullable=False),
-        sa.Column("complexity", text(), nullable=True),
-        sa.Column("severity", text(), nullable=True),
-        sa.Column("level", text(), nullable=False),
-        sa.Column("source", text(), nullable=False),
-        sa.Column("summary", sa.Text(), nullable=False),
-        sa.Column("reference", text(), nullable=True),
-        sa.Column("household", text(), nullable=True),
-        sa.Column("patrol", text(36), nullable=True),
-        sa.Column("visit", text(36), nullable=True),
-        sa.Column("place", sa.Text(), nullable=True),
-        sa.Column("lat", sa.Double(), nullable=True),
-        sa.Column("lon", sa.Double(), nullable=True),
-        sa.Column("photos", sa.Text(), nullable=False),
-        sa.Column("reporter", text(36), nullable=False),
-        sa.Column("tablet", text(36), nullable=True),
-        sa.Column("reported_at", text(24), nullable=False),
-        sa.Column("held_since", text(24), nullable=False),
-        sa.Column("accept_due_at", text(24), nullable=True),
-        sa.Column("accepted_at", text(24), nullable=True),
-        sa.Column("registered_at", text(24), nullable=True),
-        sa.Column("registered_by", text(36), nullable=True),
-        sa.Column("time_limit", sa.Text(), nullable=True),
-        sa.Column("calendar", text(), nullable=True),
-        sa.Column("dispatch_due_at", text(24), nullable=True),
-        sa.Column("due_at", text(24), nullable=True),
-        sa.Column("late_from", text(24), nullable=False),
-        sa.Column("muster_due_at", text(24), nullable=True),
-        sa.Column("suspended_until", text(), nullable=True),
-        sa.Column("handled_at", text(24), nullable=True),
-        sa.Column("handler", text(36), nullable=True),
-        sa.Column("result", sa.Text(), nullable=True),
-        sa.Column("quantities", sa.Text(), nullable=True),
-        sa.Column("checked_at", text(24), nullable=True),
-        sa.Column("checker", text(36), nullable=True),
-        sa.Column("check_passed", sa.Boolean(), nullable=True),
-        sa.Column("rating", text(), nullable=True),
-        sa.Column("rated_by", text(), nullable=True),
-        sa.Column("evaluator", text(36), nullable=True),
-        sa.Column("closed_at", text(24), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("overtime", sa.Boolean(), nullable=False),
-        sa.Column("overtime_exempted", sa.Boolean(), nullable=False),
-        sa.Column("extensions", sa.Integer(), nullable=False),
-        sa.Column("returns", sa.Integer(), nullable=False),
-        sa.Column("reworks", sa.Integer(), nullable=False),
-        sa.Column("merged_into", text(36), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("changed_at", text(24), nullable=False),
-        sa.Column("recorded_at", text(24), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "case_id"),
-    )
-    op.create_table(
         "enrolment_codes",
         sa.Column("code_hash", sa.String(length=64), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -451,17 +330,6 @@ def upgrade() -> None:
     )
     op.create_index("patrol_coverage_area_day", "patrol_coverage", ["area", "day"], unique=False)
     op.create_table(
-        "patrol_coverage_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("area", text(17), nullable=False),
-        sa.Column("day", text(10), nullable=False),
-        sa.Column("started", sa.Integer(), nullable=False),
-        sa.Column("finished", sa.Integer(), nullable=False),
-        sa.Column("checkpoints", sa.Integer(), nullable=False),
-        sa.Column("last_at", text(24), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "area", "day"),
-    )
-    op.create_table(
         "photo_uses",
         sa.Column("ledger", sa.String(length=9), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -524,46 +392,7 @@ def upgrade() -> None:
     op.create_index("refusals_recorded", "refusals", ["ledger", "recorded_at", "refusal_id"], unique=False)
     op.create_index("refusals_tablet", "refusals", ["tablet", "seq"], unique=False)
     op.create_table(
-        "refusals_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("refusal_id", text(36), nullable=False),
-        sa.Column("area", text(17), nullable=False),
-        sa.Column("state", text(16), nullable=False),
-        sa.Column("code", text(), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
-        sa.Column("facts", sa.Text(), nullable=True),
-        sa.Column("person", text(36), nullable=False),
-        sa.Column("tablet", text(36), nullable=True),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("kind", text(), nullable=True),
-        sa.Column("entry", sa.Text(), nullable=True),
-        sa.Column("raw", sa.Text(), nullable=True),
-        sa.Column("happened_at", text(24), nullable=False),
-        sa.Column("recorded_at", text(24), nullable=False),
-        sa.Column("decided_by", text(36), nullable=True),
-        sa.Column("decided_at", text(24), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("became_ledger", text(9), nullable=True),
-        sa.Column("became_stream", text(36), nullable=True),
-        sa.Column("became_version", sa.Integer(), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "refusal_id"),
-    )
-    op.create_table(
         "rulebooks",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("kind", text(), nullable=False),
-        sa.Column("name", text(), nullable=False),
-        sa.Column("version", text(), nullable=False),
-        sa.Column("effective_from", text(10), nullable=False),
-        sa.Column("content", sa.Text(), nullable=False),
-        sa.Column("published_at", text(24), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "kind", "name", "version"),
-    )
-    op.create_table(
-        "rulebooks_rebuild",
         sa.Column("ledger", text(9), nullable=False),
         sa.Column("kind", text(), nullable=False),
         sa.Column("name", text(), nullable=False),
@@ -587,18 +416,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ledger", "audience", "kind", "item"),
     )
     op.create_index("tablet_changes_position", "tablet_changes", ["ledger", "audience", "position"], unique=False)
-    op.create_table(
-        "tablet_changes_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("audience", text(), nullable=False),
-        sa.Column("kind", text(16), nullable=False),
-        sa.Column("item", text(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("gone", sa.Boolean(), nullable=False),
-        sa.Column("audiences", sa.Text(), nullable=True),
-        sa.Column("payload", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("ledger", "audience", "kind", "item"),
-    )
     op.create_table(
         "tablet_states",
         sa.Column("ledger", sa.String(length=9), nullable=False),
@@ -648,31 +465,6 @@ def upgrade() -> None:
     op.create_index("tablets_id", "tablets", ["tablet_id"], unique=False)
     op.create_index("tablets_person", "tablets", ["person"], unique=False)
     op.create_table(
-        "tablets_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("tablet_id", text(36), nullable=False),
-        sa.Column("area", text(17), nullable=False),
-        sa.Column("person", text(36), nullable=False),
-        sa.Column("status", text(16), nullable=False),
-        sa.Column("label", text(), nullable=True),
-        sa.Column("origin", text(), nullable=False),
-        sa.Column("algorithm", text(), nullable=False),
-        sa.Column("public_key", text(), nullable=False),
-        sa.Column("enrolled_at", text(24), nullable=False),
-        sa.Column("last_contact", text(24), nullable=True),
-        sa.Column("sent_at", text(), nullable=True),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("recorded", sa.BigInteger(), nullable=False),
-        sa.Column("refused", sa.BigInteger(), nullable=False),
-        sa.Column("waiting", sa.BigInteger(), nullable=True),
-        sa.Column("skew_ms", sa.BigInteger(), nullable=True),
-        sa.Column("last_valid", sa.BigInteger(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "tablet_id"),
-    )
-    op.create_table(
         "tokens",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -713,27 +505,6 @@ def upgrade() -> None:
     op.create_index("visit_log_household", "visit_log", ["ledger", "household", "happened_at"], unique=False)
     op.create_index("visit_log_ledger", "visit_log", ["ledger", "happened_at", "visit_id"], unique=False)
     op.create_table(
-        "visit_log_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("visit_id", text(36), nullable=False),
-        sa.Column("area", text(17), nullable=False),
-        sa.Column("household", text(), nullable=False),
-        sa.Column("care_group", text(), nullable=True),
-        sa.Column("channel", text(), nullable=False),
-        sa.Column("outcome", text(), nullable=False),
-        sa.Column("needs", sa.Text(), nullable=False),
-        sa.Column("next_due", text(), nullable=True),
-        sa.Column("place", sa.Text(), nullable=True),
-        sa.Column("photos", sa.Text(), nullable=False),
-        sa.Column("person", text(36), nullable=False),
-        sa.Column("tablet", text(36), nullable=True),
-        sa.Column("happened_at", text(24), nullable=False),
-        sa.Column("day", text(10), nullable=False),
-        sa.Column("recorded_at", text(24), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "visit_id"),
-    )
-    op.create_table(
         "workload",
         sa.Column("ledger", text(9), nullable=False),
         sa.Column("person", text(36), nullable=False),
@@ -750,21 +521,6 @@ def upgrade() -> None:
     )
     op.create_index("workload_area_day", "workload", ["area", "day"], unique=False)
     op.create_index("workload_person_day", "workload", ["person", "day"], unique=False)
-    op.create_table(
-        "workload_rebuild",
-        sa.Column("ledger", text(9), nullable=False),
-        sa.Column("person", text(36), nullable=False),
-        sa.Column("day", text(10), nullable=False),
-        sa.Column("area", text(17), nullable=False),
-        sa.Column("patrols", sa.Integer(), nullable=False),
-        sa.Column("checkpoints", sa.Integer(), nullable=False),
-        sa.Column("visits", sa.Integer(), nullable=False),
-        sa.Column("cases_reported", sa.Integer(), nullable=False),
-        sa.Column("cases_handled", sa.Integer(), nullable=False),
-        sa.Column("overtime", sa.Integer(), nullable=False),
-        sa.Column("last_at", text(24), nullable=False),
-        sa.PrimaryKeyConstraint("ledger", "person", "day", "area"),
-    )
     for statement in TRIGGERS[op.get_bind().dialect.name]:
         op.execute(sa.text(statement))
 
