@@ -1,4 +1,4 @@
-"""Tablets with batches sealed beforehand, so that the load generator only sends bytes. Read by bench.ingest, bench.history and bench.run."""
+"""Tablets with batches sealed beforehand, so that the load generator only sends bytes. Read by the parts of bench."""
 
 import base64
 from dataclasses import dataclass

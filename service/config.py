@@ -52,7 +52,9 @@ class Config:
     city: str = setting("4115", "The city's 4-digit division code; its ledger holds the rulebooks.", _city)
     time_zone: str = setting("Asia/Shanghai", "The city's time zone: decides the local day of an event.", _known_zone)
     origin: str = setting(
-        "gridtrail.example", "Name of this deployment in signed checkpoints, like a URL without scheme.", validate.Regexp(r"^[!-*,-~]{1,200}$")
+        "gridtrail.example",
+        "Name of this deployment in signed checkpoints, like a URL without scheme.",
+        validate.Regexp(r"^[!-*,-~]{1,200}$"),
     )
     base_url: str = setting("http://127.0.0.1:8080", "Address that tablets reach, printed in enrolment codes.", validate.Regexp(r"^https?://\S+$"))
     signing_key_file: str = setting("var/signing.key", "File with the Ed25519 key that signs checkpoints; made at first start if absent.")
