@@ -25,7 +25,7 @@ P = PROGRESS.c
 STRETCH = 4000
 """Events read at once."""
 PIECE = 500
-"""Events decoded and folded at once: few enough that what they are made of stays in the processor's cache."""
+"""Events decoded and folded at once, so that little is held beside the rows."""
 CLOSE = 2000
 """Events that may be left to fold while the live read models are held."""
 
