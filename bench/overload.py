@@ -78,8 +78,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--greedy", type=int, default=15, help=f"tablets that try from {GREEDY_CONNECTIONS} connections at once")
     parser.add_argument("--people", type=int, default=20, help="people who ask for lists meanwhile, in a loop")
     parser.add_argument("--ledgers", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of each overload; the maximum takes half of it")
-    parser.add_argument("--batches", type=int, default=60, help="batches of each tablet, at most")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each overload; the maximum takes a third of it")
+    parser.add_argument("--batches", type=int, default=100, help="batches of each tablet, at most")
     parser.add_argument("--rounds", type=int, default=2, help="of maximum and overload, one after the other")
     parser.add_argument("--factor", type=float, default=5.0)
     parser.add_argument("--workers", type=int, default=2)
@@ -113,7 +113,7 @@ def measure(store: Store, options: argparse.Namespace, behaviour: str) -> dict[s
     done = [0] * len(fleet)
     with serving(config, environment):
         for _ in range(options.rounds):
-            busy = _in_a_process(_at_most, config.port, _shares(fleet, done), options.seconds / 2)
+            busy = _in_a_process(_at_most, config.port, _shares(fleet, done), options.seconds / 3)
             done = _sum(done, busy)
             pace = options.factor * busy.per_second / ENTRIES
             rest = _shares(fleet, done)
@@ -137,6 +137,7 @@ def _summary(rounds: list[tuple[Told, Told]], options: argparse.Namespace) -> di
         "goodput_per_s": median(crowd.per_second for crowd in crowds),
         "goodput_share": median((crowd.per_second / busy.per_second for busy, crowd in rounds), 3),
         "jain": median((jain(crowd.recorded) for crowd in crowds), 4),
+        "jain_of_those_who_heed": median((jain(crowd.recorded[options.greedy :]) for crowd in crowds), 4),
         "batches_of_a_tablet": [min(last.recorded), max(last.recorded)],
         "greedy_mean": round(statistics.mean(last.recorded[: options.greedy]), 2) if options.greedy else None,
         "others_mean": round(statistics.mean(last.recorded[options.greedy :]), 2),

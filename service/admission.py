@@ -11,6 +11,7 @@ Each process works on a bounded number of requests at once; a few more wait, at 
 The caller is known by the token as it was sent, which nobody has verified yet: a wrong one gets 401 soon enough.
 """
 
+import random
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -39,6 +40,9 @@ BATCHES = "/v1/sync/batches"
 BEGAN = "gridtrail.began"
 """Where the WSGI environment says when the request arrived."""
 REASONS = {429: "429 Too Many Requests", 503: "503 Service Unavailable"}
+MIXED = 0.15
+"""Of those who had to wait, so many lose their connection after the answer: connections stay with one process, and the next one goes to
+whichever has time to accept it. So no process is crowded for long while another is not."""
 OPEN = ("/health", "/ready", "/metrics", "/docs", "/openapi.json")
 """Never turned away: they are few, cheap, or what operators look at when all else is full."""
 
@@ -90,6 +94,8 @@ class Admission:
             turn = self.gate.enter(lane, environ.get("HTTP_AUTHORIZATION") or environ.get("REMOTE_ADDR", ""), _length(environ))
         except Refused as refused:
             return self._turn_away(refused, lane, environ, start_response)
+        if turn.waited and random.random() < MIXED:
+            close(start_response)
         RUNNING.inc()
         try:
             return self.application(environ, start_response)
@@ -113,7 +119,6 @@ class Admission:
         count_request("none", environ["REQUEST_METHOD"], status, seconds)
         log.info("turned_away", request_id=request_id, lane=lane.name, code=refused.code, status=status, ms=round(seconds * 1000, 1))
         if refused.code == "overloaded":
-            # Connections stay with one process; the next one goes to whichever has time to accept it.
             close(start_response)
         start_response(REASONS[status], list(said.items()))
         return [body]

@@ -45,6 +45,11 @@ class Turn:
     began: float = 0.0
     decided: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def waited(self) -> bool:
+        """Whether it did not get its place at once."""
+        return self.decided.is_set()
+
 
 class Refused(Exception):
     """Not admitted: code says why."""
