@@ -33,6 +33,7 @@ SHOWN = (
     C.reported_at, C.held_since, C.due_at, C.late_from, C.changed_at, C.overtime, C.version,
 )  # fmt: skip
 """What a list shows of a case: a third of its columns."""
+NAMES = tuple(str(column.name) for column in SHOWN)
 SEARCHED = ("status", "category", "level", "text")
 """Filters that no index serves."""
 STATEMENTS = 512
@@ -103,7 +104,7 @@ def _page(conn: sa.Connection, list_: "_List", values: dict[str, Any], after: Af
     if horizon is not None:
         values |= {"until": horizon[0], "until_id": horizon[1]}
     found = conn.execute(_statement(list_, after is not None, horizon is not None, limit), values)
-    return Rows((dict(row) for row in found.mappings()), reached=horizon)
+    return Rows((dict(zip(NAMES, row, strict=True)) for row in found), reached=horizon)
 
 
 # ---- the reasons to see a case
