@@ -59,7 +59,7 @@ ATTEMPTS = sa.Table(
     sa.Index("login_attempts_subject_at", "subject", "at"),
 )
 IN_FORCE = (
-    sa.select(TOKENS, ACCOUNTS.c.label)
+    sa.select(TOKENS, ACCOUNTS.c.label, ACCOUNTS.c.login)
     .join(ACCOUNTS, ACCOUNTS.c.person == TOKENS.c.person)
     .where(
         TOKENS.c.token_hash == sa.bindparam("hashed"),
@@ -99,6 +99,7 @@ class Visitor:
     token_id: str
     label: str
     expires_at: str
+    login: str = ""
 
 
 def digest_of(token: str) -> str:
@@ -272,7 +273,7 @@ class Identity:
         if row.last_used_on != today:
             with writing(self.engine) as conn:
                 conn.execute(TOKENS.update().where(TOKENS.c.token_hash == hashed).values(last_used_on=today))
-        return Visitor(Actor(str(row.person), grants), row.kind, str(row.id), row.label, row.expires_at)
+        return Visitor(Actor(str(row.person), grants), row.kind, str(row.id), row.label, row.expires_at, row.login)
 
     def actor_for_token(self, token: str) -> Actor:
         """The actor that a session or a named token stands for."""

@@ -10,6 +10,7 @@ from projections import READ_MODELS
 from projections.engine import Follower
 from service import database as databases
 from service import deadlines
+from service.access import Access
 from service.config import Config
 from service.identity import Identity
 from service.inspection import Inspection
@@ -77,6 +78,11 @@ class Gridtrail:
     def identity(self) -> Identity:
         """Accounts, sessions, tokens."""
         return Identity(self.database, self.clock, self.config)
+
+    @cached_property
+    def access(self) -> Access:
+        """Who read what, on record."""
+        return Access(self.database, self.clock, self.config)
 
     @cached_property
     def inspection(self) -> Inspection:

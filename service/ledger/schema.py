@@ -14,13 +14,13 @@ from alembic.script import ScriptDirectory
 import projections
 from projections.tables import METADATA
 from service.database import writing
-from service.ledger.tables import TRIGGERS
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 TABLE_MODULES = [
     *(f"projections.{module.name}" for module in pkgutil.iter_modules(projections.__path__)),
     "service.ledger.tables",
     "service.identity",
+    "service.access",
     "service.sync.tables",
 ]
 """Modules that define tables. A module that defines tables anywhere else must be added here."""
@@ -33,12 +33,18 @@ def metadata() -> sa.MetaData:
     return METADATA
 
 
+def triggers(dialect: str) -> list[str]:
+    """The statements of every module of TABLE_MODULES that has TRIGGERS, for one dialect."""
+    modules = [importlib.import_module(name) for name in TABLE_MODULES]
+    return [statement for module in modules for statement in getattr(module, "TRIGGERS", {}).get(dialect, ())]
+
+
 def create_all(engine: sa.Engine) -> None:
     """Makes all tables and triggers at once in an empty database: the quick way, for tests. Equal to upgrade (a test compares)."""
     tables = metadata()
     with writing(engine) as conn:
         tables.create_all(conn, checkfirst=False)
-        for statement in TRIGGERS[engine.dialect.name]:
+        for statement in triggers(engine.dialect.name):
             conn.exec_driver_sql(statement)
 
 
