@@ -11,6 +11,7 @@ from projections.engine import Follower
 from service import database as databases
 from service import deadlines
 from service.access import Access
+from service.audit.tiles import Tiles
 from service.config import Config
 from service.identity import Identity
 from service.inspection import Inspection
@@ -63,6 +64,11 @@ class Gridtrail:
     def ledgers(self) -> Ledgers:
         """The store of recorded lines."""
         return Ledgers(self.database, clock=self.clock)
+
+    @cached_property
+    def tiles(self) -> Tiles:
+        """Tiles, roots and proofs of every log."""
+        return Tiles(self)
 
     @cached_property
     def follower(self) -> Follower:

@@ -22,6 +22,7 @@ TABLE_MODULES = [
     "service.identity",
     "service.access",
     "service.sync.tables",
+    "service.audit.tiles",
 ]
 """Modules that define tables. A module that defines tables anywhere else must be added here."""
 

@@ -95,40 +95,50 @@ def _split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Proof that the leaf at index is in the tree with these leaf hashes, from its sibling up."""
-    if not 0 <= index < len(leaves):
-        raise ValueError(f"no leaf {index} in a tree of {len(leaves)}")
-    proof: list[bytes] = []
-    start, stop = 0, len(leaves)
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """Which leaves start..stop-1 each hash of an inclusion proof is the root of, from the leaf's sibling up (RFC 6962 section 2.1.1)."""
+    if not 0 <= index < size:
+        raise ValueError(f"no leaf {index} in a tree of {size}")
+    ranges: list[tuple[int, int]] = []
+    start, stop = 0, size
     while stop - start > 1:
         middle = start + _split(stop - start)
         if index < middle:
-            proof.append(root_of(leaves[middle:stop]))
+            ranges.append((middle, stop))
             stop = middle
         else:
-            proof.append(root_of(leaves[start:middle]))
+            ranges.append((start, middle))
             start = middle
-    return proof[::-1]
+    return ranges[::-1]
+
+
+def consistency_ranges(first: int, size: int) -> list[tuple[int, int]]:
+    """Which leaves start..stop-1 each hash of a consistency proof is the root of (RFC 6962 section 2.1.2)."""
+    if not 0 < first <= size:
+        raise ValueError(f"a tree of {size} has no earlier tree of {first} to be consistent with")
+    ranges: list[tuple[int, int]] = []
+    start, stop, whole = 0, size, True
+    while first != stop:
+        middle = start + _split(stop - start)
+        if first <= middle:
+            ranges.append((middle, stop))
+            stop = middle
+        else:
+            ranges.append((start, middle))
+            start, whole = middle, False
+    if not whole:
+        ranges.append((start, stop))
+    return ranges[::-1]
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """Proof that the leaf at index is in the tree with these leaf hashes, from its sibling up."""
+    return [root_of(leaves[start:stop]) for start, stop in inclusion_ranges(index, len(leaves))]
 
 
 def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
     """Proof that the tree with these leaf hashes extends the tree of its first leaves."""
-    if not 0 < first <= len(leaves):
-        raise ValueError(f"a tree of {len(leaves)} has no earlier tree of {first} to be consistent with")
-    proof: list[bytes] = []
-    start, stop, whole = 0, len(leaves), True
-    while first != stop:
-        middle = start + _split(stop - start)
-        if first <= middle:
-            proof.append(root_of(leaves[middle:stop]))
-            stop = middle
-        else:
-            proof.append(root_of(leaves[start:middle]))
-            start, whole = middle, False
-    if not whole:
-        proof.append(root_of(leaves[start:stop]))
-    return proof[::-1]
+    return [root_of(leaves[start:stop]) for start, stop in consistency_ranges(first, len(leaves))]
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
