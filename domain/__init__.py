@@ -1,6 +1,6 @@
 """What can be true: aggregates, events and rules of the field. Imports every aggregate, so that recorded topics resolve."""
 
-from domain import areas, case, patrol, people, rulebook, tablet, visit
+from domain import areas, case, incarnation, patrol, people, rulebook, tablet, visit
 
 AGGREGATES = (
     areas.Area,
@@ -11,6 +11,7 @@ AGGREGATES = (
     visit.Visit,
     case.Case,
     rulebook.Rulebook,
+    incarnation.Incarnation,
 )
 
 
