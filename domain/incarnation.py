@@ -1,4 +1,4 @@
-"""Incarnations of a ledger 账本: after a restored backup the same history goes on under a new name, and says so itself. Read by the audit."""
+"""Incarnations of a ledger: after a restored backup the same history goes on under a new name, and says so. Read by the audit."""
 
 from typing import Any
 from uuid import UUID
