@@ -18,6 +18,8 @@ from flask import g, has_request_context, request
 
 from domain.areas import ledger_of
 from domain.clock import Clock, local_day, utc_text
+from projections.paging import After, Row, page
+from projections.sight import Sight, within
 from projections.tables import DAY, ID, LEDGER, METADATA, TIME, WORD, text
 from service.config import Config
 from service.database import Busy, CommitUnknown, RolledBack, writing
@@ -92,7 +94,7 @@ TRIGGERS = {
 
 
 class Access:
-    """Writes the record of reads."""
+    """Writes the record of reads, and reads it."""
 
     def __init__(self, engine: sa.Engine, clock: Clock, config: Config) -> None:
         self.engine = engine
@@ -140,11 +142,41 @@ class Access:
         try:
             if conn is not None:
                 conn.execute(ACCESS_LOG.insert(), row)
-                return
-            with writing(self.engine) as own:
-                own.execute(ACCESS_LOG.insert(), row)
+            else:
+                with writing(self.engine) as own:
+                    own.execute(ACCESS_LOG.insert(), row)
         except (sa.exc.SQLAlchemyError, Busy, CommitUnknown, RolledBack) as failed:
             raise Problem("read_not_recorded", "What is read here goes on record first, and that failed. Try again later.") from failed
+        if has_request_context():
+            g.access_recorded = True
+
+    def list_reads(
+        self,
+        conn: sa.Connection,
+        sight: Sight,
+        *,
+        area: str | None = None,
+        person: str | None = None,
+        subject: str | None = None,
+        object: str | None = None,
+        act: str | None = None,
+        read_from: str | None = None,
+        read_to: str | None = None,
+        after: After = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Reads on record, latest first, of the ledgers within sight. read_to is not included. Cursor: (at, id)."""
+        query = sa.select(ACCESS_LOG).where(sight.where(C.ledger))
+        if area is not None:
+            query = query.where(within(C.ledger, area))
+        for column, value in ((C.person, person), (C.subject, subject), (C.object, object), (C.act, act)):
+            if value is not None:
+                query = query.where(column == value)
+        if read_from is not None:
+            query = query.where(C.at >= read_from)
+        if read_to is not None:
+            query = query.where(C.at < read_to)
+        return page(conn, query, (C.at, C.id), after, limit, descending=True)
 
 
 def bounded_purpose(said: str) -> str:

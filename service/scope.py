@@ -37,6 +37,8 @@ ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
     "refusal.oversee": OVERSEERS,
     "photo.read": READERS,
     "ledger.read": frozenset({AUDITOR}),
+    "access.read": frozenset({AUDITOR}),
+    "case.replay": frozenset({AUDITOR}),
     "area.read": EVERYONE,
     "person.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
     "tablet.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),

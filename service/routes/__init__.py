@@ -4,7 +4,22 @@ from flask import Flask
 
 from service import inspection
 from service.problems import EXCEPTIONS, answer_all
-from service.routes import cases, docs, edges, enrolment, fieldwork, health, ledgers, metrics, photos, places, sessions, sync, uploads
+from service.routes import (
+    access,
+    cases,
+    docs,
+    edges,
+    enrolment,
+    fieldwork,
+    health,
+    ledgers,
+    metrics,
+    photos,
+    places,
+    sessions,
+    sync,
+    uploads,
+)
 from service.routes.api import ProblemApi, make_api
 from service.wiring import Gridtrail
 
@@ -15,6 +30,7 @@ BLUEPRINTS = (
     uploads.blueprint,
     places.blueprint,
     ledgers.blueprint,
+    access.blueprint,
     enrolment.blueprint,
     sync.blueprint,
     photos.blueprint,

@@ -1,4 +1,4 @@
-"""What is done around every request: admission, an id, one access line, security headers, counts. Read by ``routes.register``."""
+"""What is done around every request: admission, an id, the record of reads, an access line, headers, counts. Read by routes.register."""
 
 import time
 
@@ -12,6 +12,7 @@ from service.config import Config
 from service.logs import configure_logging as configure_logging
 from service.logs import request_id_of
 from service.measures import count_request
+from service.routes.reads import on_record
 
 log = structlog.get_logger("access")
 
@@ -46,6 +47,7 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
+    response = on_record(response)
     page = response.mimetype in ("text/html", "text/css", "text/javascript")
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

@@ -17,6 +17,7 @@ from service.database import reading
 from service.identity import Visitor
 from service.problems import Problem
 from service.routes.parsing import StrictParser, read_cursor, read_position, refuse_odd_query, write_cursor
+from service.routes.reads import PURPOSE_HEADER
 from service.scope import Actor, OutOfScope, authorise
 from service.wiring import Gridtrail
 
@@ -73,6 +74,7 @@ class Noun(Blueprint):
         body: type[ma.Schema] | ma.Schema | None = None,
         errors: tuple[int, ...] = (),
         reads: str | None = None,
+        personal: bool = False,
         headers: dict[str, Any] | None = None,
         endpoint: str | None = None,
         doc: dict[str, Any] | None = None,
@@ -83,6 +85,8 @@ class Noun(Blueprint):
         answers  status, schema (None for no JSON), media type
         errors   further statuses; those that any operation can have are added
         reads    the read model to wait for where min_position is given
+        personal whether the answer may hold personal values: told only on record, and to others than the field staff only with a purpose
+                 (the view says which with ``service.routes.reads.reads``)
         """
         known = frozenset(query().fields) if query else frozenset()
         statuses = {*ALWAYS, *errors, *(WITH_TOKEN if policy != PUBLIC else ()), *((413, 415, 422) if body else ())}
@@ -99,10 +103,13 @@ class Noun(Blueprint):
             for each in sorted(statuses):
                 wrapped = self.alt_response(each, HTTPStatus(each).name)(wrapped)
             manual = dict(doc or {})
+            if method == "GET" and policy != PUBLIC:
+                manual["parameters"] = [*manual.get("parameters", ()), PURPOSE_HEADER]
             if policy == PUBLIC:
                 manual["security"] = []
             wrapped = self.doc(operationId=endpoint or view.__name__, **manual)(wrapped)
             wrapped.policy = policy
+            wrapped.personal = personal
             self.route(path, methods=[method], endpoint=endpoint or view.__name__)(wrapped)
             return view
 
