@@ -88,6 +88,8 @@ class Config:
     body_max_bytes: int = setting(262_144, "Longest JSON body of every other request.", POSITIVE)
     photo_max_bytes: int = setting(8_388_608, "Largest photo.", POSITIVE)
     page_max: int = setting(500, "Most rows of one page.", validate.Range(min=10, max=5000))
+    publish_s: float = setting(5.0, "Seconds between two looks of the publisher for ledgers that grew.", validate.Range(min=0.1, max=3600))
+    root_log_s: float = setting(60.0, "Least seconds between two appends to the root log.", validate.Range(min=0, max=86_400))
     metrics_token: str = setting("", "Bearer token for /metrics; empty: only from this machine.")
     log_format: str = setting("json", "json or text.", validate.OneOf(["json", "text"]))
     log_level: str = setting("info", "Least level that is logged; access lines are info.", validate.OneOf(LEVELS))

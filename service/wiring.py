@@ -11,6 +11,7 @@ from projections.engine import Follower
 from service import database as databases
 from service import deadlines
 from service.access import Access
+from service.audit.publishing import Publisher
 from service.audit.tiles import Tiles
 from service.config import Config
 from service.identity import Identity
@@ -79,6 +80,11 @@ class Gridtrail:
     def signer(self) -> Signer:
         """What signs the ledgers' checkpoints."""
         return keys.load_signer(self.config.signing_key, self.config.signing_key_file, self.config.origin)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """What publishes the logs' checkpoints."""
+        return Publisher(self)
 
     @cached_property
     def identity(self) -> Identity:

@@ -2,12 +2,22 @@
 
 import sqlalchemy as sa
 
+from service.audit.tables import ROOT as ROOT_LOG
+from service.audit.tables import root_entries
 from service.ledger.stretches import read_stretches
 
-ROOT_LOG = "root"
-"""Name of the log whose entries are the ledgers' checkpoints. No ledger can be called so: those are digits."""
+__all__ = ["ROOT_LOG", "read_entries"]
+
+E = root_entries.c
+OF_ROOT = (
+    sa.select(E.entry)
+    .where(E.ledger == ROOT_LOG, E.position >= sa.bindparam("start"), E.position < sa.bindparam("stop"))
+    .order_by(E.position)
+)
 
 
 def read_entries(conn: sa.Connection, log: str, start: int, stop: int) -> list[bytes]:
     """The entries start..stop-1 that there are, in order, exactly as they are hashed."""
+    if log == ROOT_LOG:
+        return list(conn.scalars(OF_ROOT, {"start": start, "stop": stop}))
     return read_stretches(conn, [(log, start, stop)])[0]

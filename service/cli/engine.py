@@ -1,4 +1,4 @@
-"""``gridtrail engine``: the process that keeps the read models."""
+"""``gridtrail engine``: the process that keeps the read models and publishes the logs' checkpoints."""
 
 import signal
 import threading
@@ -20,12 +20,15 @@ def command() -> None:
 
 @command.command("run")
 def run() -> None:
-    """Follow the ledgers until told to stop. Several may run; they share the work."""
+    """Follow the ledgers until told to stop, and publish their checkpoints. Several may run; they share the work."""
     pieces = gridtrail()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    publishing = threading.Thread(target=pieces.publisher.run, args=(stop,), name="publisher")
+    publishing.start()
     pieces.follower.run(stop, pieces.config.engine_poll_s)
+    publishing.join()
 
 
 @command.command("catch-up")

@@ -79,6 +79,11 @@ def ledger_origin(origin: str, ledger: str, incarnation: str) -> str:
     return f"{origin}/ledger/{ledger}/{incarnation}"
 
 
+def log_origin(origin: str, log: str, incarnation: str) -> str:
+    """The name of one incarnation of any log: a ledger, or the root log (``root``), whose entries are the ledgers' checkpoints."""
+    return f"{origin}/root/{incarnation}" if log == "root" else ledger_origin(origin, log, incarnation)
+
+
 def checkpoint_of(head: Head | Appended, origin: str, key: Ed25519PrivateKey) -> str:
     """The signed checkpoint of a ledger. Sign only what is committed: what is signed can never be taken back."""
     return Checkpoint(ledger_origin(origin, head.ledger, head.incarnation), head.size, head.root).sign(key)

@@ -23,6 +23,7 @@ TABLE_MODULES = [
     "service.access",
     "service.sync.tables",
     "service.audit.tiles",
+    "service.audit.tables",
 ]
 """Modules that define tables. A module that defines tables anywhere else must be added here."""
 
