@@ -16,6 +16,7 @@ COMMANDS = (
     "db",
     "demo",
     "engine",
+    "export",
     "keys",
     "ledger",
     "people",
@@ -62,6 +63,8 @@ class Commands(click.Group):
 
 def sentence_of(wrong: Exception) -> str | None:
     """The sentence of an error that a person can act on; None for a bug, which keeps its traceback."""
+    from service.audit.export_forms import MissingPackage
+    from service.audit.manifests import BadExport
     from service.config import BadConfiguration
     from service.database import DatabaseRefused
     from service.fleet.run import ForeignOutbox
@@ -76,7 +79,10 @@ def sentence_of(wrong: Exception) -> str | None:
         return str(wrong.detail or wrong)
     if isinstance(wrong, OutOfScope | NotYourRole):
         return "This lies outside of the city that GRIDTRAIL_CITY names, or is not an administrator's to do."
-    told = (Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, EntryTooLarge, ForeignOutbox, Refused, Unreachable)
+    told = (
+        *(Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, EntryTooLarge, ForeignOutbox, Refused, Unreachable),
+        *(BadExport, MissingPackage),
+    )
     if isinstance(wrong, told):
         return str(wrong)
     if isinstance(wrong, sa.exc.OperationalError | sa.exc.ProgrammingError):

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +10,8 @@ import orjson
 
 from service.config import Config
 from service.imports.table import Flaw
+from service.ledger.note import BadNote, Verifier
+from service.spreadsheets import cell, guarded
 from service.wiring import Gridtrail
 
 SHOWN_FLAWS = 20
@@ -25,7 +26,7 @@ def gridtrail(**overrides: Any) -> Gridtrail:
 
 
 def show_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], form: str) -> None:
-    """Prints rows as JSON lines, CSV or a table for the eye."""
+    """Prints rows as JSON lines, CSV or a table for the eye. JSON is exact; CSV is for spreadsheets, and guarded against formulas."""
     texts = (_as_json, _as_csv, _as_table)[("json", "csv", "table").index(form)](list(rows), columns)
     for text in texts:
         click.echo(text)
@@ -40,12 +41,12 @@ def _as_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    writer.writerows([guarded(row.get(name)) for name in columns] for row in rows)
     yield text.getvalue().rstrip("\n")
 
 
 def _as_table(rows: list[dict[str, Any]], columns: Sequence[str]) -> Iterable[str]:
-    cells = [list(columns), *([" ".join(_cell(row.get(name)).split()) for name in columns] for row in rows)]
+    cells = [list(columns), *([" ".join(cell(row.get(name)).split()) for name in columns] for row in rows)]
     widths = [min(WIDEST, max(len(row[at]) for row in cells)) for at in range(len(columns))]
     for row in cells:
         yield "  ".join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -55,10 +56,14 @@ def _fit(cell: str, width: int) -> str:
     return (cell if len(cell) <= width else cell[: width - 1] + "…").ljust(width)
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+def read_key(vkey: str | None) -> Verifier | None:
+    """The verifier of a C2SP vkey that was typed in."""
+    if vkey is None:
+        return None
+    try:
+        return Verifier.parse(vkey)
+    except (BadNote, ValueError) as wrong:
+        raise click.BadParameter(f"{wrong}. Give the key as gridtrail keys show prints it.", param_hint="--key") from wrong
 
 
 def show_flaws(flaws: Sequence[Flaw], verbose: bool) -> None:

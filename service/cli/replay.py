@@ -1,14 +1,16 @@
 """``gridtrail replay``: a read model as it stood at a moment, folded from the history and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 
 from domain.clock import parse_utc, utc_text
 from projections import READ_MODELS
-from projections.engine import fold_lines
+from projections.engine import digest_of_rows, fold_lines
 from projections.recorded import read_line
-from service.cli.common import FORMATS, gridtrail, show_rows
+from service.audit.export_reading import check_export
+from service.cli.common import FORMATS, gridtrail, read_key, show_rows
 from service.database import reading
 from service.wiring import Gridtrail
 
@@ -17,17 +19,43 @@ PAGE = 500
 
 @click.command("replay")
 @click.argument("ledger")
-@click.option("--read-model", "name", required=True, help="Which one, such as open_cases.")
+@click.option("--read-model", "name", help="Which one, such as open_cases.")
+@click.option("--digests", is_flag=True, help="Instead of rows: of each read model, how many rows it has and their SHA-256.")
 @click.option("--as-of", "moment", help="A position, or a time of recording such as 2026-11-21T08:00:00Z. The end, if not given.")
+@click.option(
+    "--from", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Fold an export instead of the database."
+)
+@click.option("--key", help="With --from: the deployment's public key (gridtrail keys show), known from elsewhere, that must have signed.")
 @click.option("--format", "form", type=FORMATS, default="json", show_default=True)
-def command(ledger: str, name: str, moment: str | None, form: str) -> None:
-    """Fold LEDGER's history up to a moment and print the read model's rows as they stood then."""
-    if name not in READ_MODELS:
+def command(ledger: str, name: str | None, digests: bool, moment: str | None, folder: Path | None, key: str | None, form: str) -> None:
+    """Fold LEDGER's history up to a moment and print the read model's rows as they stood then.
+
+    With --from, the export's files, tree and signed checkpoint are checked first; no database is needed.
+    """
+    if not digests and name is None:
+        raise click.UsageError("Name a read model with --read-model, or ask for --digests of all of them.")
+    if name is not None and name not in READ_MODELS:
         raise click.BadParameter(f"{name!r} is not one of {', '.join(READ_MODELS)}.", param_hint="--read-model")
-    model = READ_MODELS[name]
-    pieces = gridtrail()
-    rows = fold_lines(model, lines_until(pieces, ledger, *boundary(moment)))
-    show_rows(rows, [str(column.name) for column in model.TABLE.columns], form)
+    bounds = boundary(moment)
+    lines = lines_of_export(folder, ledger, key, *bounds) if folder else lines_of_database(gridtrail(), ledger, *bounds)
+    if digests:
+        show_digests([name] if name else list(READ_MODELS), lines, form)
+        return
+    model = READ_MODELS[str(name)]
+    show_rows(fold_lines(model, lines()), [str(column.name) for column in model.TABLE.columns], form)
+
+
+Lines = Callable[[], Iterator[bytes]]
+"""Begins to read the same lines anew at each call."""
+
+
+def show_digests(names: list[str], lines: Lines, form: str) -> None:
+    """Prints how many rows each read model has, and the digest that gridtrail's engine would give for the same rows in its table."""
+    found = []
+    for name in names:
+        rows = fold_lines(READ_MODELS[name], lines())
+        found.append({"read_model": name, "rows": len(rows), "sha256": digest_of_rows(rows)})
+    show_rows(found, ("read_model", "rows", "sha256"), form)
 
 
 def boundary(moment: str | None) -> tuple[int | None, str | None]:
@@ -42,20 +70,47 @@ def boundary(moment: str | None) -> tuple[int | None, str | None]:
         raise click.BadParameter(f"{moment!r} is neither a position nor a time with an offset.", param_hint="--as-of") from None
 
 
-def lines_until(pieces: Gridtrail, ledger: str, position: int | None, recorded_at: str | None) -> Iterator[bytes]:
+def lines_of_export(folder: Path, ledger: str, key: str | None, position: int | None, recorded_at: str | None) -> Lines:
+    """The lines of an export, once all of it holds."""
+    checked = check_export(folder, ledger, read_key(key))
+    manifest = checked.manifest
+    if manifest.before.size:
+        raise click.ClickException(f"This export begins at position {manifest.before.size}; read models need a ledger's whole history.")
+    end, under = manifest.end.size, checkpoint_told(checked.signed, checked.checkpoint.size)
+    click.echo(f"{folder / ledger}: {end} lines in {len(manifest.months)} months lead to the root of the checkpoint, {under}.", err=True)
+    return lambda: until(checked.lines(), position, recorded_at)
+
+
+def checkpoint_told(signed: bool, size: int) -> str:
+    """How far a checkpoint is believed."""
+    return f"{size} entries, signed by the key given" if signed else f"{size} entries; who signed it is not checked, for want of --key"
+
+
+def lines_of_database(pieces: Gridtrail, ledger: str, position: int | None, recorded_at: str | None) -> Lines:
     """The ledger's lines in order, up to and with the last position or the last time of recording."""
+    with reading(pieces.database) as conn:
+        if not pieces.ledgers.lines(conn, ledger, 0, 1):
+            raise click.ClickException(f"There is no ledger {ledger}; gridtrail ledger list shows what there is.")
+    return lambda: until(walk(pieces, ledger), position, recorded_at)
+
+
+def walk(pieces: Gridtrail, ledger: str) -> Iterator[bytes]:
+    """All lines of a ledger in order."""
     start = 0
     while True:
         with reading(pieces.database) as conn:
             lines = pieces.ledgers.lines(conn, ledger, start, PAGE)
-        if not lines and start == 0:
-            raise click.ClickException(f"There is no ledger {ledger}; gridtrail ledger list shows what there is.")
-        for line in lines:
-            if position is not None and start > position:
-                return
-            if recorded_at is not None and read_line(line).recorded_at > recorded_at:
-                return
-            yield line
-            start += 1
+        yield from lines
+        start += len(lines)
         if len(lines) < PAGE:
             return
+
+
+def until(lines: Iterator[bytes], position: int | None, recorded_at: str | None) -> Iterator[bytes]:
+    """The lines up to and with a position or a time of recording."""
+    for at, line in enumerate(lines):
+        if position is not None and at > position:
+            return
+        if recorded_at is not None and read_line(line).recorded_at > recorded_at:
+            return
+        yield line

@@ -20,6 +20,7 @@ from service.imports.mapping import Mapping
 from service.imports.recording import publish_books
 from service.imports.requests import Requests, read_requests
 from service.imports.table import UnreadableFile
+from service.spreadsheets import guarded
 from service.wiring import Gridtrail
 
 COLUMNS = ("line", "reference", "outcome", "code", "reason", "case", "ledger", "remarks")
@@ -88,7 +89,7 @@ def write_report(path: Path, accounts: list[Account]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows([getattr(account, name) for name in COLUMNS] for account in accounts)
+        writer.writerows([guarded(getattr(account, name)) for name in COLUMNS] for account in accounts)
 
 
 def summary_of(requests: Requests, accounts: list[Account]) -> str:
