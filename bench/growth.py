@@ -10,7 +10,6 @@ The history is there for its size only (bench/filler.py), so what is measured is
 
 import argparse
 import json
-import logging
 import random
 import statistics
 import tempfile
@@ -18,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.city_day import areas_of
@@ -36,6 +34,7 @@ from service.fleet.plan import Member
 from service.fleet.run import percentiles
 from service.fleet.sealing import seal, write_sealed
 from service.ledger.keys import seed_of
+from service.logs import write_from
 from service.seed.city import FROM_DAY
 from service.wiring import Gridtrail, make_app
 
@@ -96,7 +95,7 @@ def measure(url: str, options: argparse.Namespace) -> list[dict[str, float]]:
 
 def _reads(pieces: Gridtrail, readers: list[Member], tablet: Enlisted, requests: int) -> dict[str, float]:
     caller = Caller(make_app(pieces))
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    write_from("warning")
     found = {}
     for reader in readers:
         token = token_of(pieces, reader)

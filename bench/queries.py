@@ -11,7 +11,6 @@ import argparse
 import base64
 import io
 import json
-import logging
 import random
 import statistics
 import time
@@ -21,7 +20,6 @@ from urllib.parse import urlencode
 
 import orjson
 import sqlalchemy as sa
-import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from tqdm import tqdm
@@ -37,6 +35,7 @@ from service.fleet.enlisting import Enlisted, enlist
 from service.fleet.plan import Member
 from service.fleet.settling import person_of
 from service.ledger.keys import seed_of
+from service.logs import write_from
 from service.seed.city import FROM_DAY
 from service.wiring import Gridtrail, make_app
 
@@ -120,7 +119,7 @@ def measure(url: str, size: int, options: argparse.Namespace, rows: list[dict[st
     analyse(pieces.database)
     print(f"filled to {size:,} events in {time.perf_counter() - began:.0f} s")
     caller = Caller(make_app(pieces))
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    write_from("warning")
     found = dict(_pages(pieces, caller, cast, options))
     if not options.only:
         found |= _downloads(pieces, caller, [each for each in tablets if each.member.role == "worker"], options.requests)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import structlog
 
-from service.config import Config
+from service.config import LEVELS, Config
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -44,16 +44,31 @@ class Lines:
 def configure_logging(config: Config) -> None:
     """Sets structlog up for the process."""
     if config.log_format == "json":
-        PROCESSORS[:] = [_dated, structlog.processors.format_exc_info, _as_json]
+        PROCESSORS[:] = [_from(config.log_level), _dated, structlog.processors.format_exc_info, _as_json]
     else:
         text = structlog.dev.ConsoleRenderer(colors=False)
-        PROCESSORS[:] = [_dated_for_the_eye, lambda *event: text(*event).encode()]
+        PROCESSORS[:] = [_from(config.log_level), _dated_for_the_eye, lambda *event: text(*event).encode()]
     structlog.configure(
         processors=PROCESSORS,
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, config.log_level.upper())),
         logger_factory=lambda *_: Lines(),
         cache_logger_on_first_use=True,
     )
+
+
+def write_from(level: str) -> None:
+    """Writes only what is of the level (debug, info, warning, error) or above from now on."""
+    PROCESSORS[:1] = [_from(level)]
+
+
+def _from(level: str) -> Any:
+    least = LEVELS.index(level)
+
+    def passed(_logger: Any, method: str, event: Any) -> Any:
+        if method in LEVELS and LEVELS.index(method) < least:
+            raise structlog.DropEvent
+        return event
+
+    return passed
 
 
 def _dated(_logger: Any, method: str, event: Any) -> Any:

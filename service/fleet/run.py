@@ -4,7 +4,6 @@ A run can be stopped at any point and started again with the same plan and folde
 the service has is not sent again.
 """
 
-import logging
 import threading
 import time
 from collections import Counter
@@ -17,10 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-import structlog
 from tqdm import tqdm
 
 from service.fleet.plan import Member, Round, Step
+from service.logs import write_from
 from service.tablet_client import Answer, Http, Refused, Tablet, Transport
 from service.wiring import Gridtrail, make_app
 
@@ -55,7 +54,7 @@ class InProcess:
 
     def __init__(self, pieces: Gridtrail) -> None:
         self.app = make_app(pieces)
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+        write_from("warning")
 
     def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         """One request."""

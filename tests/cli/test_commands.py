@@ -56,7 +56,7 @@ def test_upgrading_twice_is_safe(terminal: Terminal, tmp_path: Path) -> None:
 
 def test_the_settings_are_listed_without_secrets(terminal: Terminal) -> None:
     output = terminal("config", GRIDTRAIL_METRICS_TOKEN="very-secret").output
-    assert "GRIDTRAIL_ENGINE_POLL_S = 0.5" in output
+    assert "GRIDTRAIL_ENGINE_POLL_S = 0.1" in output
     assert "very-secret" not in output
 
 
