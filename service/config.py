@@ -59,6 +59,11 @@ class Config:
     base_url: str = setting("http://127.0.0.1:8080", "Address that tablets reach, printed in enrolment codes.", validate.Regexp(r"^https?://\S+$"))
     signing_key_file: str = setting("var/signing.key", "File with the Ed25519 key that signs checkpoints; made at first start if absent.")
     signing_key: str = setting("", "The same key as base64 of its 32-byte seed; wins over the file.")
+    vault_url: str = setting(
+        "sqlite:///var/vault.db", "The key store of personal values, a database of its own: sqlite:///FILE or postgresql://…", _database_url
+    )
+    vault_key_file: str = setting("var/vault.key", "File with the key that wraps the key store's keys; made at first start if absent.")
+    vault_key: str = setting("", "The same key as base64 of 32 bytes, or several, newest first, with commas between; wins over the file.")
     photos_url: str = setting("var/photos", "Folder or fsspec URL (s3://bucket/…) for photos.")
     host: str = setting("127.0.0.1", "Address that gridtrail serve binds.")
     port: int = setting(8080, "Port that gridtrail serve binds.", validate.Range(min=1, max=65535))
@@ -117,6 +122,11 @@ class Config:
 
     def folder_of_database(self) -> Path | None:
         """The folder that must exist for an SQLite file, None for other stores."""
-        if self.database_url.startswith("sqlite:///") and ":memory:" not in self.database_url:
-            return Path(self.database_url.removeprefix("sqlite:///")).resolve().parent
-        return None
+        return folder_of(self.database_url)
+
+
+def folder_of(url: str) -> Path | None:
+    """The folder that must exist for the SQLite file of a URL, None for other stores."""
+    if url.startswith("sqlite:///") and ":memory:" not in url:
+        return Path(url.removeprefix("sqlite:///")).resolve().parent
+    return None

@@ -118,6 +118,8 @@ def _set_sqlite_up(raw: Any, _: Any) -> None:
         "foreign_keys=ON",
         # Without it REPLACE deletes rows past the triggers that refuse deletes.
         "recursive_triggers=ON",
+        # What is deleted is overwritten: an erased value must not stand in a page that nothing points at.
+        "secure_delete=ON",
         "cache_size=-65536",
     ):
         raw.execute(f"PRAGMA {pragma}").close()

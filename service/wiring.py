@@ -13,12 +13,15 @@ from service import deadlines
 from service.access import Access
 from service.audit.publishing import Publisher
 from service.audit.tiles import Tiles
-from service.config import Config
+from service.config import Config, folder_of
 from service.identity import Identity
 from service.inspection import Inspection
 from service.ledger import keys, schema
 from service.ledger.note import Signer
 from service.ledger.store import Ledgers
+from service.personal.kek import KeyEncryptionKeys
+from service.personal.keystore import KeyStore
+from service.personal.vault import Vault
 from service.sync.changes import Changes
 from service.sync.enrolment import Enrolment
 from service.sync.photos import Photos
@@ -38,11 +41,14 @@ class Gridtrail:
         """The one database; durable settings are asserted when it is opened."""
         if self._given_database is not None:
             return self._given_database
-        folder = self.config.folder_of_database()
+        return self._opened(self.config.database_url)
+
+    def _opened(self, url: str) -> sa.Engine:
+        folder = folder_of(url)
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
         engine = databases.open_database(
-            self.config.database_url,
+            url,
             lock_timeout_s=self.config.lock_timeout_s,
             statement_timeout_s=self.config.statement_timeout_s,
             pool_size=self.config.pool_size,
@@ -54,12 +60,15 @@ class Gridtrail:
         database = self.__dict__.get("database")
         if database is not None and self._given_database is None:
             database.dispose(close=close)
+        if "vault" in self.__dict__:
+            self.vault.keystore.dispose(close=close)
         for name in [name for name, piece in vars(type(self)).items() if isinstance(piece, cached_property)]:
             self.__dict__.pop(name, None)
 
     def upgrade(self) -> None:
-        """Makes or upgrades the tables."""
+        """Makes or upgrades the tables, those of the key store too."""
         schema.upgrade(self.database)
+        self.vault.keystore.engine  # noqa: B018
 
     @cached_property
     def ledgers(self) -> Ledgers:
@@ -85,6 +94,14 @@ class Gridtrail:
     def publisher(self) -> Publisher:
         """What publishes the logs' checkpoints."""
         return Publisher(self)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Personal values, and the store of their keys. Beside a database in memory the key store is in memory too."""
+        url = "sqlite://" if databases.is_memory(self.database) else self.config.vault_url
+        value = self.config.vault_key or (KeyEncryptionKeys.random() if url == "sqlite://" else "")
+        keys = KeyEncryptionKeys(value, self.config.vault_key_file)
+        return Vault(KeyStore(lambda: self._opened(url), keys, self.clock), self.clock)
 
     @cached_property
     def identity(self) -> Identity:

@@ -24,6 +24,7 @@ TABLE_MODULES = [
     "service.sync.tables",
     "service.audit.tiles",
     "service.audit.tables",
+    "service.personal.tables",
 ]
 """Modules that define tables. A module that defines tables anywhere else must be added here."""
 

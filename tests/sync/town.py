@@ -85,7 +85,8 @@ class Town:
         self.clock = HandClock()
         config = Config(
             origin="gridtrail.test", base_url="http://town", signing_key_file=str(folder / "signing.key"),
-            photos_url=str(folder / "photos"), wait_for_position_s=0.05, log_format="json", upload_attempts=20, **settings,
+            photos_url=str(folder / "photos"), vault_url=f"sqlite:///{folder}/vault.db", vault_key_file=str(folder / "vault.key"),
+            wait_for_position_s=0.05, log_format="json", upload_attempts=20, **settings,
         )  # fmt: skip
         self.gridtrail = Gridtrail(config, clock=self.clock, database=database)
         self.app = make_app(self.gridtrail)

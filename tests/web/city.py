@@ -173,6 +173,8 @@ def build(url: str, tmp: Path, **settings: Any) -> City:
         database_url=url,
         signing_key_file=str(tmp / "signing.key"),
         photos_url=str(tmp / "photos"),
+        vault_url=f"sqlite:///{tmp}/vault.db",
+        vault_key_file=str(tmp / "vault.key"),
         wait_for_position_s=0.05,
         log_format="json",
         base_url="http://city",
