@@ -98,6 +98,7 @@ class Config:
     metrics_token: str = setting("", "Bearer token for /metrics; empty: only from this machine.")
     log_format: str = setting("json", "json or text.", validate.OneOf(["json", "text"]))
     log_level: str = setting("info", "Least level that is logged; access lines are info.", validate.OneOf(LEVELS))
+    open_logs: bool = setting(False, "Whether everybody may read /log/…, which holds every entry of every ledger; false: auditors only.")
     ready_lag_s: float = setting(60.0, "Age of an unfolded event from which readiness says degraded.", validate.Range(min=1, max=86_400))
 
     @property

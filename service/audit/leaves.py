@@ -2,22 +2,17 @@
 
 import sqlalchemy as sa
 
-from service.audit.tables import ROOT as ROOT_LOG
-from service.audit.tables import root_entries
+from service.audit.tables import ROOT, root_entries
 from service.ledger.stretches import read_stretches
 
-__all__ = ["ROOT_LOG", "read_entries"]
-
 E = root_entries.c
-OF_ROOT = (
-    sa.select(E.entry)
-    .where(E.ledger == ROOT_LOG, E.position >= sa.bindparam("start"), E.position < sa.bindparam("stop"))
-    .order_by(E.position)
+ROOT_ENTRIES = (
+    sa.select(E.entry).where(E.ledger == ROOT, E.position >= sa.bindparam("start"), E.position < sa.bindparam("stop")).order_by(E.position)
 )
 
 
 def read_entries(conn: sa.Connection, log: str, start: int, stop: int) -> list[bytes]:
     """The entries start..stop-1 that there are, in order, exactly as they are hashed."""
-    if log == ROOT_LOG:
-        return list(conn.scalars(OF_ROOT, {"start": start, "stop": stop}))
+    if log == ROOT:
+        return [bytes(entry) for entry in conn.scalars(ROOT_ENTRIES, {"start": start, "stop": stop})]
     return read_stretches(conn, [(log, start, stop)])[0]

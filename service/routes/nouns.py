@@ -78,10 +78,12 @@ class Noun(Blueprint):
         headers: dict[str, Any] | None = None,
         endpoint: str | None = None,
         doc: dict[str, Any] | None = None,
+        open_by: str | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declares one operation.
 
         policy   PUBLIC, LOGGED_IN, or an action of scope.ACTIONS_BY_ROLE, asked before anything of the request is read
+        open_by  the setting that opens the operation to everybody; nobody is asked for a token then
         answers  status, schema (None for no JSON), media type
         errors   further statuses; those that any operation can have are added
         reads    the read model to wait for where min_position is given
@@ -99,7 +101,7 @@ class Noun(Blueprint):
             wrapped = _waiting(wrapped, reads)
             if query is not None:
                 wrapped = self.arguments(query, location="query", error_status_code=400)(wrapped)
-            wrapped = _guarded(wrapped, policy, known)
+            wrapped = _guarded(wrapped, policy, known, open_by)
             for each in sorted(statuses):
                 wrapped = self.alt_response(each, HTTPStatus(each).name)(wrapped)
             manual = dict(doc or {})
@@ -116,12 +118,12 @@ class Noun(Blueprint):
         return decorate
 
 
-def _guarded(view: Callable[..., Any], policy: str, known: frozenset[str]) -> Callable[..., Any]:
+def _guarded(view: Callable[..., Any], policy: str, known: frozenset[str], open_by: str | None) -> Callable[..., Any]:
     """Who is asking, and whether the operation is open to them at all, before a byte of the rest is read."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if policy != PUBLIC:
+        if policy != PUBLIC and not (open_by and getattr(gridtrail().config, open_by)):
             g.visitor = gridtrail().identity.visitor(bearer_token())
             if policy != LOGGED_IN:
                 authorise(g.visitor.actor, policy)

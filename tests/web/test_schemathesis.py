@@ -41,6 +41,7 @@ def operations() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def document(city: City) -> Any:
+    city.gridtrail.publisher.turn()
     return schemathesis.openapi.from_wsgi("/openapi.json", city.app)
 
 
@@ -73,3 +74,7 @@ def point_at_what_exists(case: Any, city: City) -> None:
         case.path_parameters["case"] = city.cases[GRID_A1]
     if "ledger" in case.path_parameters:
         case.path_parameters["ledger"] = SUBDISTRICT_A
+    if "log" in case.path_parameters:
+        case.path_parameters["log"] = SUBDISTRICT_A
+    if "tile" in case.path_parameters:
+        case.path_parameters["tile"] = "entries/000.p/1"
