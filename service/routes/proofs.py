@@ -54,7 +54,7 @@ def prove_consistency(query: dict[str, Any], ledger: str) -> Response:
     """Proof that a ledger (or `root`) only grew between two sizes. It brings the newer checkpoint where that is the latest."""
     with reading(gridtrail().database) as conn:
         point = readable(conn, ledger, openly=False)
-        old, new = query["old"], query.get("new", point.size)
+        old, new = query["from"], query.get("to", point.size)
         if max(old, new) > point.size:
             raise Problem("not_published", f"The latest checkpoint of {ledger} has {point.size} entries.", size=point.size)
         if old > new:
@@ -62,4 +62,4 @@ def prove_consistency(query: dict[str, Any], ledger: str) -> Response:
         hashes = gridtrail().tiles.consistency(conn, ledger, old, new)
     note = point.note if new == point.size else ""
     text = proofs.write_consistency(old, new, hashes, note)
-    return cacheable(text.encode(), TEXT, MOMENT if "new" not in query or note else FOREVER)
+    return cacheable(text.encode(), TEXT, FOREVER if "to" in query and not note else MOMENT)

@@ -1,5 +1,7 @@
 """The logs and the proofs on the wire, where they are JSON; all else is text or bytes of C2SP formats."""
 
+from typing import Any
+
 import marshmallow as ma
 
 from service.schemas.fields import QueryInteger, shown
@@ -17,8 +19,9 @@ class Logs(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(Log), required=True)
 
 
-class Between(ma.Schema):
-    """Two sizes of a tree. Without the second it is that of the latest checkpoint."""
+def _size(**more: Any) -> QueryInteger:
+    return QueryInteger(validate=ma.validate.Range(1, 2**53 - 1), **more)
 
-    old = QueryInteger(data_key="from", attribute="old", required=True, validate=ma.validate.Range(1, 2**53 - 1))
-    new = QueryInteger(data_key="to", attribute="new", validate=ma.validate.Range(1, 2**53 - 1))
+
+class Between(ma.Schema.from_dict({"from": _size(required=True), "to": _size()})):  # type: ignore[misc]
+    """Two sizes of a tree. Without the second it is that of the latest checkpoint."""
