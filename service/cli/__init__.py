@@ -11,6 +11,7 @@ from domain.errors import Refusal
 COMMANDS = (
     "accounts",
     "areas",
+    "audit",
     "cases",
     "config",
     "db",

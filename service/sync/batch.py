@@ -154,7 +154,7 @@ def decode_batch(body: bytes, origin: str, public_key: bytes, config: Config) ->
             entries=len(raws),
             size=seal.checkpoint.size,
         )
-    return Batch([_line_of(seal.base_size + index, raw, config.entry_max_depth) for index, raw in enumerate(raws)], seal)
+    return Batch([line_of(seal.base_size + index, raw, config.entry_max_depth) for index, raw in enumerate(raws)], seal)
 
 
 def _seal_of(raw: bytes, origin: str, public_key: bytes, depth: int) -> Seal:
@@ -202,7 +202,7 @@ def _fault_of_seal(said: dict[str, Any]) -> str | None:
     return None
 
 
-def _line_of(seq: int, raw: bytes, depth: int) -> Line:
+def line_of(seq: int, raw: bytes, depth: int) -> Line:
     """One entry, judged on its form alone. A line that bears another number than its place says is a fault of the whole batch."""
     try:
         entry = strict_loads(raw, depth)

@@ -1,0 +1,1 @@
+"""Verification of a whole history by somebody who trusts nothing that is stored beside the entries."""

@@ -1,0 +1,342 @@
+"""One ledger, from its first entry to its last, through every check that one ledger alone can answer. Read by the run.
+
+Each line is parsed once and looked at once. What is held: the tree's edge, the streams (bounded), the tablets' edges, one batch.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from domain.entries import KINDS
+from projections.recorded import Recorded, entry_of, read_line
+from service.audit.verifying.checkpoints import Signed, in_order
+from service.audit.verifying.columns import Columns
+from service.audit.verifying.consoles import DEEDS, deed, enrolment
+from service.audit.verifying.crossing import Crossing, Leaf
+from service.audit.verifying.faults import Findings
+from service.audit.verifying.judging import LOST, Judge
+from service.audit.verifying.knowledge import Knowledge
+from service.audit.verifying.places import Places
+from service.audit.verifying.refusals import kept
+from service.audit.verifying.sources import Log, Page, StoredTile, Wanted
+from service.audit.verifying.streams import Held, Streams
+from service.audit.verifying.tablets import FORKED, Tablets, raw_of, seq_of
+from service.audit.verifying.trees import WIDTH, TileTree
+from service.ledger.mapper import CLASSES
+from service.ledger.tree import Frontier, leaf_hash, leaf_hashes
+from service.sync.strict import NotStrict, strict_loads
+
+MEMBERS = ["ledger", "position", "stream", "version", "topic", "recorded_at", "state"]
+ENTRY_MEMBER = b',"entry":'
+DEEPEST = 64
+FACTS_OF_TABLETS = frozenset({"tablet.uploaded", "tablet.forked"})
+Tick = Callable[[int], None]
+
+
+@dataclass
+class Walked:
+    """What a walk leaves behind for the checks over all ledgers."""
+
+    ledger: str
+    size: int = 0
+    root: bytes = b""
+    tablets: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    statuses: dict[str, tuple[str, int]] = field(default_factory=dict)
+    last: str = ""
+
+
+class Walk:
+    """The walk over one ledger. until: positions from there on were recorded after the audit began; they are hashed and not judged."""
+
+    def __init__(
+        self,
+        ledger: str,
+        log: Log,
+        knowledge: Knowledge,
+        wanted: Wanted,
+        crossing: Crossing,
+        findings: Findings,
+        signed: Iterable[Signed] = (),
+        until: int | None = None,
+        tick: Tick = lambda _: None,
+    ) -> None:
+        self.ledger = ledger
+        self.log = log
+        self.wanted = wanted
+        self.crossing = crossing
+        self.findings = findings
+        self.report = findings.at(ledger)
+        self.signed = list(in_order(signed))
+        self.until = until
+        self.tick = tick
+        self.tree = TileTree(self._compare_tile)
+        self.places = Places(ledger, self.report)
+        self.columns = Columns(self.report)
+        self.tablets = Tablets(ledger, knowledge, wanted.tolerance_s, crossing, findings)
+        self.streams = Streams()
+        self.judge = Judge(ledger, log, self.streams, knowledge, ZoneInfo(wanted.zone), wanted.tolerance_s, findings)
+        self.walked = Walked(ledger)
+        self.last = ""
+        self.kept: dict[str, Leaf] = {}
+        self._sound, self._tile_at = 0, False
+
+    def run(self) -> Walked:
+        """Walks to the end."""
+        with self.streams:
+            for page in self.log.pages():
+                self._page(page)
+                self.tick(len(page.lines))
+            self._finish()
+        self.crossing.flush()
+        return self.walked
+
+    # ---- the tree
+
+    def _page(self, page: Page) -> None:
+        leaves, start = leaf_hashes(page.lines), 0
+        base = self.tree.size
+        while self.signed and self.signed[0].size <= base + len(leaves):
+            end = max(self.signed[0].size - base, start)
+            self.tree.extend(leaves[start:end])
+            start = end
+            self._compare_root(self.signed.pop(0))
+        self.tree.extend(leaves[start:])
+        rows = page.rows
+        for at, (place, line) in enumerate(zip(page.places, page.lines, strict=True)):
+            self._entry(place, bytes(line), rows[at] if rows is not None else None)
+
+    def _compare_root(self, signed: Signed) -> None:
+        self.findings.checked["signed roots"] += 1
+        if self.tree.root() == signed.root:
+            self._sound = signed.size
+            return
+        last = max(signed.size - 1, 0)
+        what = f"the root that was signed for {signed.size} entries ({signed.source}) is not that of the entries"
+        self.report("root_wrong", min(self._sound, last), what, last)
+
+    def _compare_tile(self, level: int, number: int, hashes: bytes) -> None:
+        stored = self.log.tile(level, number)
+        if stored is not None:
+            self._compare_hashes(StoredTile(level, number, stored), hashes)
+
+    def _compare_hashes(self, stored: StoredTile, hashes: bytes) -> None:
+        self.findings.checked["tiles"] += 1
+        if stored.hashes == hashes[: len(stored.hashes)] and stored.hashes:
+            return
+        if len(stored.hashes) % 32 or len(stored.hashes) > len(hashes) or not stored.hashes:
+            what = f"tile {stored.level}/{stored.number} has {len(stored.hashes)} bytes"
+            self.report("tile_malformed", stored.number * WIDTH ** (stored.level + 1), what)
+            return
+        wrong = next(at for at in range(0, len(stored.hashes), 32) if stored.hashes[at : at + 32] != hashes[at : at + 32]) // 32
+        first = (stored.number * WIDTH + wrong) * WIDTH**stored.level
+        what = f"hash {wrong} of tile {stored.level}/{stored.number} is not that of the entries"
+        self.report("tile_wrong", first, what, first + WIDTH**stored.level - 1 if stored.level else None)
+
+    # ---- one entry
+
+    def _entry(self, place: int, line: bytes, row: tuple[Any, ...] | None) -> None:
+        event, state, raw = self._read(place, line)
+        if event is None:
+            return
+        if not self.places.stands(place, event, self.last):
+            return
+        event.position = place
+        self.last = max(self.last, event.recorded_at)
+        if self.until is not None and place >= self.until:
+            return
+        again = self._tablets_part(event, raw) if raw is not None else None
+        if row is not None:
+            self.columns.check(event, row, self._seq_column(event, raw, again))
+        self._stream_part(event, line, state, raw, place)
+
+    def _read(self, place: int, line: bytes) -> tuple[Recorded | None, bytes, bytes | None]:
+        """The event of a line, the bytes of its state (those before the entry, where there is one), and the bytes of its entry.
+
+        The first member named entry after the state begins is the entry, since quotes within strings are escaped; were it another
+        member, what stands before it would be no JSON. Parsing and writing what is not the entry gives the very bytes again, and the entry
+        itself reads in one way only: so the line has one reading.
+        """
+        at = line.find(ENTRY_MEMBER)
+        try:
+            if at < 0:
+                whole = orjson.loads(line)
+                written, raw = line, None
+            else:
+                written, raw = line[:at] + b"}}", line[at + len(ENTRY_MEMBER) : -2]
+                whole = orjson.loads(written)
+            ledger, position, stream, version, topic, recorded_at, told = whole.values()
+            if type(told) is not dict or type(position) is not int or type(version) is not int or not line.endswith(b"}}"):
+                raise ValueError("its members are not those of a recorded line")
+            if type(stream) is not str or type(topic) is not str or type(recorded_at) is not str:
+                raise ValueError("its members are not those of a recorded line")
+            if raw is not None:
+                told["entry"] = strict_loads(raw, DEEPEST)
+        except (NotStrict, ValueError, AttributeError) as wrong:
+            self.places.lost(place)
+            self.report("not_a_line", place, f"{type(wrong).__name__}: {wrong}")
+            return None, b"", None
+        event = Recorded(ledger, position, stream, version, topic, recorded_at, told)
+        if not self._is_written(whole, told, written, raw):
+            self.report("line_form", place, "it is not written as the recorded format writes")
+        state = written.find(b',"state":') + 9
+        return event, written[state:-1], raw
+
+    def _is_written(self, whole: dict[str, Any], told: dict[str, Any], written: bytes, raw: bytes | None) -> bool:
+        if raw is None:
+            return list(whole) == MEMBERS and orjson.dumps(whole) == written
+        entry = told.pop("entry")
+        same = list(whole) == MEMBERS and orjson.dumps(whole) == written
+        told["entry"] = entry
+        return same
+
+    def _tablets_part(self, event: Recorded, raw: bytes | None) -> bool | None:
+        refused = event.topic == "refused.kept"
+        raw = raw_of(event, raw)
+        if raw is None or (refused and event.state.get("code") == FORKED):
+            return None
+        leaf, seq = leaf_hash(raw), seq_of(event)
+        return self.tablets.leaf(event, event.state.get("tablet"), seq, leaf, refused)  # type: ignore[arg-type]
+
+    def _seq_column(self, event: Recorded, raw: bytes | None, again: bool | None) -> int | None:
+        if event.topic == "refused.kept":
+            return None if event.state["code"] == FORKED else event.state["seq"]
+        return None if raw is None or again else event.state["entry"]["seq"]
+
+    # ---- the event in its stream
+
+    def _stream_part(self, event: Recorded, line: bytes, state: bytes, raw: bytes | None, place: int) -> None:
+        held = self.streams.get(event.stream)
+        before = held.version if held is not None else 0
+        if event.version != before + 1:
+            self.report("version_wrong", event.position, f"version {event.version} of {event.stream} follows {before}")
+            self._lose(event, held)
+            return
+        if event.topic not in CLASSES:
+            self.report("unknown_topic", event.position, repr(event.topic)[:100])
+            self._lose(event, held)
+            return
+        try:
+            self._told_by_topic(event, raw)
+            if self.wanted.rules:
+                self._judged(event, line, state, raw)
+            elif held is None:
+                self.streams.put(event.stream, Held(None, event.version, None))
+            else:
+                held.version = event.version
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
+            self.report("stream_wrong", event.position, f"{event.topic} of {event.stream}: {type(wrong).__name__}: {wrong}")
+            self._lose(event, held)
+
+    def _lose(self, event: Recorded, held: Held | None) -> None:
+        if held is None:
+            self.streams.put(event.stream, Held(LOST, event.version, []))
+        else:
+            held.aggregate, held.version = LOST, event.version
+
+    def _told_by_topic(self, event: Recorded, raw: bytes | None) -> None:
+        """What tablets' facts and refusals say of the tablets' trees."""
+        topic = event.topic
+        if topic == "tablet.enrolled":
+            self.tablets.enrolled(event)
+        elif topic.startswith("tablet."):
+            self.tablets.fact(event)
+        elif topic == "refused.kept":
+            bytes_ = raw_of(event, raw)
+            if raw is None and bytes_ is not None and event.state["code"] != FORKED:
+                self.tablets.leaf(event, event.state["tablet"], event.state["seq"], leaf_hash(bytes_), True)
+        elif topic == "refused.reapplied":
+            self.tablets.reapplied(event, self._kept_leaf(event))
+
+    def _kept_leaf(self, event: Recorded) -> Leaf | None:
+        """The leaf of the refusal that an event re-applies."""
+        held = self.streams.get(event.stream)
+        lines = self.log.lines_at(held.positions[:1]) if held is not None and held.positions else []
+        if not lines:
+            return None
+        line = bytes(lines[0])
+        first = read_line(line)
+        raw = raw_of(first, entry_of(line))
+        if first.topic != "refused.kept" or raw is None:
+            return None
+        return Leaf(first.state["tablet"], first.state["seq"], leaf_hash(raw), self.ledger, first.position, True, event.stream, 1)
+
+    def _judged(self, event: Recorded, line: bytes, state: bytes, raw: bytes | None) -> None:
+        topic = event.topic
+        self.findings.checked["events judged by the rules"] += 1
+        if topic == "refused.kept":
+            bytes_ = raw_of(event, raw)
+            if bytes_ is not None:
+                kept(self.judge, event, bytes_)
+            self.judge.replay(event, None, line)
+        elif raw is not None and topic in KINDS:
+            self.judge.entry(event, state, raw)
+        elif topic == "tablet.enrolled":
+            enrolment(self.judge, event, state)
+        elif raw is None and (topic in KINDS or topic in DEEDS):
+            deed(self.judge, event, state, self.places.before)
+        else:
+            if topic not in FACTS_OF_TABLETS:
+                self.findings.checked["events judged by the rules"] -= 1
+                self.findings.checked[f"events not judged: {topic}"] += 1
+            self.judge.replay(event, None, line)
+
+    # ---- the end
+
+    def _finish(self) -> None:
+        self.places.close()
+        self.tablets.close()
+        for tile in self.log.partial_tiles():
+            self._compare_partial(tile)
+        for signed in self.signed:
+            what = f"{signed.source} is for {signed.size} entries, of which {self.tree.size} are there"
+            self.report("tail_missing", self.tree.size, what, signed.size - 1)
+        self._compare_head()
+        self.findings.checked["entries"] += self.tree.size
+        self.findings.checked["ledgers"] += 1
+        self.walked.size, self.walked.root, self.walked.last = self.tree.size, self.tree.root(), self.last
+        self.walked.tablets = self.tablets.sizes()
+
+    def _compare_partial(self, tile: StoredTile) -> None:
+        hashes = self.tree.partial_tiles().get((tile.level, tile.number))
+        if hashes is None:
+            whole = self.log.tile(tile.level, tile.number)
+            hashes = whole or b""
+        if hashes:
+            self._compare_hashes(tile, hashes)
+        else:
+            self.report("tile_wrong", None, f"there is a tile {tile.level}/{tile.number} beyond the entries")
+
+    def _compare_head(self) -> None:
+        head = self.log.head()
+        if head is None:
+            return
+        size, root = self.tree.size, self.tree.root()
+        if head.size > size:
+            self.report("tail_missing", size, f"the head counts {head.size} entries, {size} are there", head.size - 1)
+        elif head.size < size:
+            self.report("head_wrong", head.size, f"the head counts {head.size} entries, {size} are there", size - 1)
+        elif head.root != root:
+            self._narrow(head.frontier)
+        if head.size == size and head.recorded_at != self.last:
+            self.report("head_wrong", None, f"recorded_at is {head.recorded_at}, the last entry was recorded at {self.last}")
+        if head.size == size and head.root == root and head.frontier != Frontier(size, self.tree.frontier()).to_bytes():
+            self.report("head_wrong", None, "the frontier is not that of the entries")
+
+    def _narrow(self, stored: bytes) -> None:
+        """Where the head's root differs, its frontier tells in which perfect subtree."""
+        try:
+            theirs = Frontier.from_bytes(stored)
+        except ValueError:
+            theirs = Frontier()
+        start = 0
+        if theirs.size == self.tree.size:
+            for mine, other in zip(self.tree.frontier(), theirs.roots, strict=True):
+                width = 1 << ((self.tree.size - start).bit_length() - 1)
+                if mine != other:
+                    self.report("head_wrong", start, "the head's frontier is not that of these entries", start + width - 1)
+                    return
+                start += width
+        self.report("head_wrong", 0, "the head's root is not that of the entries", max(self.tree.size - 1, 0))
