@@ -4,9 +4,11 @@ The auditor gives the service's key, as a C2SP verifier key or as the base64 tha
 log's own origin, which begins with the service's. Keys that the service was handed on to are told by the statements that it keeps.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from service.audit.verifying.knowledge import Knowledge
 from service.ledger.note import BadNote, Checkpoint, Verifier, open_note, unbase64
 
 
@@ -48,6 +50,10 @@ class Keys:
             raise BadNote("a key is a verifier key <name>+<id>+<base64>, or base64 of 32 bytes")
         self.keys.append((None, public))
 
+    def follow(self, statement: str, notes: list[str]) -> None:
+        """Takes in the key that a statement hands on to, where a key that is known signed it."""
+        notes.append(f"a statement that the key was handed on is not read by this release: {statement[:60]!r}")
+
     def open(self, note: str) -> Checkpoint:
         """The checkpoint that one of the keys signed under the name of its own log. BadNote otherwise."""
         checkpoint = Checkpoint.parse(note.partition("\n\n")[0] + "\n")
@@ -68,6 +74,77 @@ def parts_of(origin: str, ledger: str) -> tuple[str, str] | None:
     return (before, incarnation) if found and incarnation and "/" not in incarnation else None
 
 
-def in_order(signed: Iterable[Signed]) -> Sequence[Signed]:
-    """By size, so that a walk meets them as the tree grows."""
-    return sorted(signed, key=lambda each: each.size)
+class Signatures:
+    """Compares a ledger's tree, as it grows, with every size and root that was signed of it.
+
+    After a restore a ledger goes on under another origin, and says so in its own history (``ledger.continued``). What the old origin signed
+    beyond the restored size is of entries that were lost; it must not go further than the ledger itself admits.
+    """
+
+    def __init__(self, ledger: str, knowledge: Knowledge, file: Any, report: Callable[..., None]) -> None:
+        self.ledger = ledger
+        self.report = report
+        self.continued = {event["old_origin"]: event for event in knowledge.continued.get(ledger, ())}
+        self.names = [event["origin"] for event in knowledge.continued.get(ledger, ())]
+        self.origins: set[str] = set()
+        self.known = file is not None
+        self._left: Iterator[Signed] = file.read() if file is not None else iter(())
+        self._next = next(self._left, None)
+        self._sound = 0
+        self._before: Signed | None = None
+
+    def next_size(self) -> int | None:
+        """The size at which the tree is to be compared next; None where nothing more was signed."""
+        return self._next.size if self._next is not None else None
+
+    def compare(self, root: bytes) -> int:
+        """Compares what was signed of the size that the tree has now. Gives how many were compared."""
+        signed = self._take()
+        if signed is None or self._is_lost(signed):
+            return 0
+        if signed.root == root:
+            self._sound = signed.size
+        else:
+            last = max(signed.size - 1, 0)
+            what = f"the root that was signed for {signed.size} entries ({signed.source}) is not that of the entries"
+            self.report("root_wrong", min(self._sound, last), what, last)
+        return 1
+
+    def _take(self) -> Signed | None:
+        signed, self._next = self._next, next(self._left, None)
+        if signed is None:
+            return None
+        self.origins.add(signed.origin)
+        before, self._before = self._before, signed
+        if before is not None and (before.origin, before.size) == (signed.origin, signed.size) and before.root != signed.root:
+            what = f"{before.source} and {signed.source} name two roots for {signed.size} entries of {signed.origin}"
+            self.report("two_roots", max(signed.size - 1, 0), what)
+        return signed
+
+    def _is_lost(self, signed: Signed) -> bool:
+        """Whether it was signed of entries that a restore lost."""
+        event = self.continued.get(signed.origin)
+        if event is None or signed.size <= event["size"]:
+            return False
+        admitted = event.get("signed_size")
+        if admitted is not None and signed.size > admitted:
+            what = f"{signed.source}: {signed.origin} signed {signed.size} entries, and the ledger says that it was {admitted}"
+            self.report("incarnation_wrong", event.position, what)
+        return True
+
+    def close(self, size: int, incarnation: str | None) -> None:
+        """At the end of the entries. incarnation: what the head says, None where there is no head."""
+        while self._next is not None:
+            signed = self._take()
+            if signed is not None and not self._is_lost(signed):
+                what = f"{signed.source} is for {signed.size} entries, of which {size} are there"
+                self.report("tail_missing", size, what, signed.size - 1)
+        known = {*self.continued, *self.names}
+        if known:
+            for origin in sorted(self.origins - known):
+                self.report("incarnation_wrong", None, f"{origin} is not one of the origins that the ledger records")
+        elif len(self.origins) > 1:
+            self.report("incarnation_wrong", None, f"it was signed as {', '.join(sorted(self.origins))}, and records no restore")
+        latest = self.names[-1] if self.names else next(iter(self.origins), None)
+        if incarnation is not None and latest is not None and not latest.endswith(f"/{incarnation}"):
+            self.report("incarnation_wrong", None, f"the head says {incarnation}, and the ledger goes on as {latest}")

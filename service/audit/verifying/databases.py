@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 
+from service.audit.tables import ROOT, checkpoints, cosignatures, published, root_entries, root_logs
+from service.audit.tiles import tiles
 from service.audit.verifying.sources import Page, StoredHead, StoredTile
 from service.database import open_database, reading
 from service.ledger.bulk import on_sqlite
@@ -15,6 +16,9 @@ from service.ledger.tables import events, ledgers
 PAGE = 2000
 COLUMNS = "position, line, stream, version, topic, recorded_at, by_person, tablet, seq"
 HEAD = sa.select(ledgers.c.size, ledgers.c.frontier, ledgers.c.root, ledgers.c.incarnation, ledgers.c.recorded_at)
+ROOT_HEAD = sa.select(root_logs.c.size, root_logs.c.frontier, root_logs.c.root, root_logs.c.incarnation, root_logs.c.recorded_at).where(
+    root_logs.c.ledger == ROOT
+)
 LINES = {
     "sqlite": f"SELECT {COLUMNS} FROM events WHERE ledger = ? AND position >= ? ORDER BY position",
     "postgresql": f"SELECT {COLUMNS} FROM events WHERE ledger = %s AND position >= %s ORDER BY position",
@@ -54,18 +58,26 @@ class DatabaseSource:
         return {ledger: found.get(ledger, sizes.get(ledger, 0)) for ledger in sorted(sizes.keys() | found.keys())}
 
     def has_root_log(self) -> bool:
-        return False
+        with reading(self.engine) as conn:
+            return conn.execute(sa.select(root_logs.c.size)).first() is not None
 
     @contextmanager
     def open(self, log: str) -> Iterator["DatabaseLog"]:
         with reading(self.engine) as conn:
-            yield DatabaseLog(conn, log)
+            yield RootLog(conn) if log == ROOT else DatabaseLog(conn, log)
 
     def checkpoint(self, log: str) -> str | None:
-        return None
+        with reading(self.engine) as conn:
+            latest = published(conn, log)
+        return latest.note if latest is not None else None
 
     def earlier(self, log: str) -> list[str]:
-        return []
+        """What earlier incarnations signed, and what witnesses cosigned."""
+        latest = self.checkpoint(log)
+        with reading(self.engine) as conn:
+            notes = list(conn.scalars(sa.select(checkpoints.c.note).where(checkpoints.c.ledger == log)))
+            notes += conn.scalars(sa.select(cosignatures.c.note).where(cosignatures.c.ledger == log))
+        return sorted({note for note in notes if note != latest})
 
     def statements(self) -> list[str]:
         return []
@@ -106,8 +118,10 @@ class DatabaseLog:
         for (line,) in self.connection.execute(query.order_by(events.c.position).execution_options(yield_per=1000)):
             yield bytes(line)
 
-    def tile(self, level: int, number: int) -> bytes | None:
-        return None
+    def tile(self, level: int, number: int) -> tuple[bytes, bytes | None] | None:
+        mine = (tiles.c.ledger == self.ledger) & (tiles.c.level == level) & (tiles.c.number == number)
+        row = self.connection.execute(sa.select(tiles.c.hashes, tiles.c.root).where(mine)).one_or_none()
+        return (bytes(row.hashes), bytes(row.root)) if row is not None else None
 
     def partial_tiles(self) -> Iterator[StoredTile]:
         return iter(())
@@ -117,8 +131,18 @@ class DatabaseLog:
         return StoredHead(*row) if row is not None else None
 
 
-def text_of(value: Any) -> str | None:
-    """An id's canonical text, as either database gives it."""
-    if value is None:
-        return None
-    return str(value) if isinstance(value, UUID) else f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
+class RootLog(DatabaseLog):
+    """The root log: its entries are the ledgers' checkpoints."""
+
+    def __init__(self, conn: sa.Connection) -> None:
+        super().__init__(conn, ROOT)
+
+    def pages(self, start: int = 0) -> Iterator[Page]:
+        c = root_entries.c
+        query = sa.select(c.position, c.entry).where(c.ledger == ROOT, c.position >= start).order_by(c.position)
+        for rows in self.connection.execute(query.execution_options(yield_per=PAGE)).partitions():
+            yield Page([row.position for row in rows], [bytes(row.entry) for row in rows])
+
+    def head(self) -> StoredHead | None:
+        row = self.connection.execute(ROOT_HEAD).one_or_none()
+        return StoredHead(*row) if row is not None else None

@@ -170,9 +170,9 @@ class FolderLog:
                 if wanted.search(line, 0, 400):
                     yield line
 
-    def tile(self, level: int, number: int) -> bytes | None:
+    def tile(self, level: int, number: int) -> tuple[bytes, bytes | None] | None:
         path = self.tiles / str(level) / path_of(number)
-        return path.read_bytes() if path.is_file() and path.stat().st_size <= WIDTH * 64 else None
+        return (path.read_bytes(), None) if path.is_file() and path.stat().st_size <= WIDTH * 64 else None
 
     def partial_tiles(self) -> Iterator[StoredTile]:
         for level in range(64):

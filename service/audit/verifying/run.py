@@ -12,12 +12,11 @@ from typing import Any
 
 from projections.recorded import Recorded, read_line
 from projections.turn import without_collector
-from service.audit.verifying.checkpoints import Signed
 from service.audit.verifying.crossing import Crossing, judge_crossing
 from service.audit.verifying.faults import Enough, Findings
 from service.audit.verifying.knowledge import TOPICS, Knowledge
 from service.audit.verifying.rows import compare_rows
-from service.audit.verifying.signatures import gather_signed
+from service.audit.verifying.signatures import SignedFile, gather_signed
 from service.audit.verifying.sources import Source, Wanted
 from service.audit.verifying.states import compare_states
 from service.audit.verifying.walking import Tick, Walk, Walked
@@ -50,7 +49,7 @@ class Task:
     wanted: Wanted
     ledger: str
     until: int
-    signed: tuple[Signed, ...]
+    signed: SignedFile | None
     crossing: Path
 
 
@@ -62,9 +61,9 @@ def verify(source: Source, wanted: Wanted, *, jobs: int = 1, on_events: OnEvents
     with tempfile.TemporaryDirectory(prefix="gridtrail-audit-") as folder, suppress(Enough):
         try:
             knowledge = gather(source)
-            signed = gather_signed(source, wanted, logs, knowledge, findings)
+            signed = gather_signed(source, wanted, logs, Path(folder), findings)
             tasks = [
-                Task(source, wanted, ledger, size, tuple(signed.get(ledger, ())), Path(folder) / f"{ledger}.crossing")
+                Task(source, wanted, ledger, size, signed.get(ledger), Path(folder) / f"{ledger}.crossing")
                 for ledger, size in sorted(logs.items(), key=lambda each: -each[1])
             ]
             for walked, part in _walk_all(tasks, knowledge, jobs, on_events):

@@ -53,8 +53,8 @@ class Log(Protocol):
     def about(self, topics: frozenset[str]) -> Iterator[bytes]:
         """The lines of some topics, in order, quickly. A line whose column lies may be missed: the column check finds it."""
 
-    def tile(self, level: int, number: int) -> bytes | None:
-        """The hashes of a stored full tile, None where it is not stored."""
+    def tile(self, level: int, number: int) -> tuple[bytes, bytes | None] | None:
+        """The hashes of a stored full tile, and their root where that is stored beside them; None where the tile is not stored."""
 
     def partial_tiles(self) -> Iterator[StoredTile]:
         """Stored tiles of fewer than 256 hashes."""

@@ -10,8 +10,8 @@ from hashlib import sha256
 from service.ledger.tree import EMPTY_ROOT, node_hash
 
 WIDTH = 256
-OnTile = Callable[[int, int, bytes], None]
-"""Told of each finished tile: level, number, its 256 hashes."""
+OnTile = Callable[[int, int, bytes, bytes], None]
+"""Told of each finished tile: level, number, its 256 hashes, and their root."""
 
 
 class TileTree:
@@ -33,12 +33,13 @@ class TileTree:
             self._finished(0, (self.size - len(lowest)) // WIDTH - 1, tile)
 
     def _finished(self, level: int, number: int, tile: list[bytes]) -> None:
+        root = _perfect_root(tile)
         if self.on_tile is not None:
-            self.on_tile(level, number, b"".join(tile))
+            self.on_tile(level, number, b"".join(tile), root)
         if level + 1 == len(self.levels):
             self.levels.append([])
         above = self.levels[level + 1]
-        above.append(_perfect_root(tile))
+        above.append(root)
         if len(above) == WIDTH:
             self.levels[level + 1] = []
             self._finished(level + 1, number // WIDTH, above)

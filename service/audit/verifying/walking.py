@@ -3,7 +3,7 @@
 Each line is parsed once and looked at once. What is held: the tree's edge, the streams (bounded), the tablets' edges, one batch.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ import orjson
 
 from domain.entries import KINDS
 from projections.recorded import Recorded, entry_of, read_line
-from service.audit.verifying.checkpoints import Signed, in_order
+from service.audit.verifying.checkpoints import Signatures
 from service.audit.verifying.columns import Columns
 from service.audit.verifying.consoles import DEEDS, deed, enrolment
 from service.audit.verifying.crossing import Crossing, Leaf
@@ -21,7 +21,8 @@ from service.audit.verifying.judging import LOST, Judge
 from service.audit.verifying.knowledge import Knowledge
 from service.audit.verifying.places import Places
 from service.audit.verifying.refusals import kept
-from service.audit.verifying.sources import Log, Page, StoredTile, Wanted
+from service.audit.verifying.signatures import SignedFile
+from service.audit.verifying.sources import Log, Page, StoredHead, StoredTile, Wanted
 from service.audit.verifying.streams import Held, Streams
 from service.audit.verifying.tablets import FORKED, Tablets, raw_of, seq_of
 from service.audit.verifying.trees import WIDTH, TileTree
@@ -59,7 +60,7 @@ class Walk:
         wanted: Wanted,
         crossing: Crossing,
         findings: Findings,
-        signed: Iterable[Signed] = (),
+        signed: SignedFile | None = None,
         until: int | None = None,
         tick: Tick = lambda _: None,
     ) -> None:
@@ -69,7 +70,7 @@ class Walk:
         self.crossing = crossing
         self.findings = findings
         self.report = findings.at(ledger)
-        self.signed = list(in_order(signed))
+        self.signatures = Signatures(ledger, knowledge, signed, self.report)
         self.until = until
         self.tick = tick
         self.tree = TileTree(self._compare_tile)
@@ -81,7 +82,6 @@ class Walk:
         self.walked = Walked(ledger)
         self.last = ""
         self.kept: dict[str, Leaf] = {}
-        self._sound, self._tile_at = 0, False
 
     def run(self) -> Walked:
         """Walks to the end."""
@@ -98,29 +98,24 @@ class Walk:
     def _page(self, page: Page) -> None:
         leaves, start = leaf_hashes(page.lines), 0
         base = self.tree.size
-        while self.signed and self.signed[0].size <= base + len(leaves):
-            end = max(self.signed[0].size - base, start)
+        while (size := self.signatures.next_size()) is not None and size <= base + len(leaves):
+            end = max(size - base, start)
             self.tree.extend(leaves[start:end])
             start = end
-            self._compare_root(self.signed.pop(0))
+            self.findings.checked["signed roots"] += self.signatures.compare(self.tree.root())
         self.tree.extend(leaves[start:])
         rows = page.rows
         for at, (place, line) in enumerate(zip(page.places, page.lines, strict=True)):
             self._entry(place, bytes(line), rows[at] if rows is not None else None)
 
-    def _compare_root(self, signed: Signed) -> None:
-        self.findings.checked["signed roots"] += 1
-        if self.tree.root() == signed.root:
-            self._sound = signed.size
-            return
-        last = max(signed.size - 1, 0)
-        what = f"the root that was signed for {signed.size} entries ({signed.source}) is not that of the entries"
-        self.report("root_wrong", min(self._sound, last), what, last)
-
-    def _compare_tile(self, level: int, number: int, hashes: bytes) -> None:
+    def _compare_tile(self, level: int, number: int, hashes: bytes, root: bytes) -> None:
         stored = self.log.tile(level, number)
-        if stored is not None:
-            self._compare_hashes(StoredTile(level, number, stored), hashes)
+        if stored is None:
+            return
+        self._compare_hashes(StoredTile(level, number, stored[0]), hashes)
+        if stored[1] is not None and stored[1] != root and stored[0] == hashes:
+            width = WIDTH ** (level + 1)
+            self.report("tile_wrong", number * width, f"the root beside tile {level}/{number}", (number + 1) * width - 1)
 
     def _compare_hashes(self, stored: StoredTile, hashes: bytes) -> None:
         self.findings.checked["tiles"] += 1
@@ -290,10 +285,10 @@ class Walk:
         self.tablets.close()
         for tile in self.log.partial_tiles():
             self._compare_partial(tile)
-        for signed in self.signed:
-            what = f"{signed.source} is for {signed.size} entries, of which {self.tree.size} are there"
-            self.report("tail_missing", self.tree.size, what, signed.size - 1)
-        self._compare_head()
+        head = self.log.head()
+        self.signatures.close(self.tree.size, head.incarnation if head is not None else None)
+        if head is not None:
+            self._compare_head(head)
         self.findings.checked["entries"] += self.tree.size
         self.findings.checked["ledgers"] += 1
         self.walked.size, self.walked.root, self.walked.last = self.tree.size, self.tree.root(), self.last
@@ -303,16 +298,13 @@ class Walk:
         hashes = self.tree.partial_tiles().get((tile.level, tile.number))
         if hashes is None:
             whole = self.log.tile(tile.level, tile.number)
-            hashes = whole or b""
+            hashes = whole[0] if whole is not None else b""
         if hashes:
             self._compare_hashes(tile, hashes)
         else:
             self.report("tile_wrong", None, f"there is a tile {tile.level}/{tile.number} beyond the entries")
 
-    def _compare_head(self) -> None:
-        head = self.log.head()
-        if head is None:
-            return
+    def _compare_head(self, head: StoredHead) -> None:
         size, root = self.tree.size, self.tree.root()
         if head.size > size:
             self.report("tail_missing", size, f"the head counts {head.size} entries, {size} are there", head.size - 1)
