@@ -95,6 +95,8 @@ class Config:
     page_max: int = setting(500, "Most rows of one page.", validate.Range(min=10, max=5000))
     publish_s: float = setting(5.0, "Seconds between two looks of the publisher for ledgers that grew.", validate.Range(min=0.1, max=3600))
     root_log_s: float = setting(60.0, "Least seconds between two appends to the root log.", validate.Range(min=0, max=86_400))
+    backup_days: int = setting(35, "Days for which a backup is kept; each says in its manifest when it must be deleted.", POSITIVE)
+    vault_backup_days: int = setting(7, "The same of the vault's keys: until then an erased value could be brought back.", POSITIVE)
     metrics_token: str = setting("", "Bearer token for /metrics; empty: only from this machine.")
     log_format: str = setting("json", "json or text.", validate.OneOf(["json", "text"]))
     log_level: str = setting("info", "Least level that is logged; access lines are info.", validate.OneOf(LEVELS))

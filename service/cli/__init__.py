@@ -12,6 +12,7 @@ COMMANDS = (
     "accounts",
     "areas",
     "audit",
+    "backup",
     "cases",
     "config",
     "db",
@@ -22,6 +23,7 @@ COMMANDS = (
     "ledger",
     "people",
     "replay",
+    "restore",
     "rulebooks",
     "seed",
     "serve",
@@ -64,8 +66,11 @@ class Commands(click.Group):
 
 def sentence_of(wrong: Exception) -> str | None:
     """The sentence of an error that a person can act on; None for a bug, which keeps its traceback."""
+    from service.audit.backup import NotBackedUp
+    from service.audit.backup_files import BadBackup
     from service.audit.export_forms import MissingPackage
     from service.audit.manifests import BadExport
+    from service.audit.restoring import NotRestored
     from service.config import BadConfiguration
     from service.database import DatabaseRefused
     from service.fleet.run import ForeignOutbox
@@ -83,6 +88,7 @@ def sentence_of(wrong: Exception) -> str | None:
     told = (
         *(Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, EntryTooLarge, ForeignOutbox, Refused, Unreachable),
         *(BadExport, MissingPackage),
+        *(NotBackedUp, BadBackup, NotRestored),
     )
     if isinstance(wrong, told):
         return str(wrong)

@@ -25,6 +25,7 @@ TABLE_MODULES = [
     "service.audit.tiles",
     "service.audit.tables",
     "service.personal.tables",
+    "service.audit.held",
 ]
 """Modules that define tables. A module that defines tables anywhere else must be added here."""
 
