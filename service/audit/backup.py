@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
@@ -81,12 +81,7 @@ def _part_of(target: Path) -> Iterator[Path]:
         raise NotBackedUp(f"{target} exists. A backup goes into a folder of its own: name a new one.")
     part = target.with_name(target.name + PART)
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(target.with_name(f".{target.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotBackedUp(f"Another process is writing {target} right now.") from None
+    with _alone(target.with_name(f".{target.name}.lock"), target):
         shutil.rmtree(part, ignore_errors=True)  # What a backup that was cut off has left.
         part.mkdir(mode=0o700)
         try:
@@ -95,9 +90,21 @@ def _part_of(target: Path) -> Iterator[Path]:
             raise NotBackedUp(f"The backup could not be written ({full.strerror or full}); nothing is kept of it.") from full
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _alone(path: Path, target: Path) -> Iterator[None]:
+    """Holds a lock file, which goes with its holder."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    except BlockingIOError:
+        raise NotBackedUp(f"Another process is writing {target} right now.") from None
     finally:
-        with suppress(FileNotFoundError):
-            os.unlink(target.with_name(f".{target.name}.lock"))
         os.close(lock)
 
 

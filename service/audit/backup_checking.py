@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from service.audit.backup_files import BadBackup, bytes_in, check_sums, read_manifest, rows_of
+from service.audit.backup_files import BadBackup, check_sums, read_manifest, rows_of
 from service.audit.trees import Trees
 
 LOGS = {"events": ("ledger", "position", "line"), "root_entries": ("ledger", "position", "entry")}
@@ -81,16 +81,15 @@ def _stated(folder: Path, table: dict[str, Any], what: str) -> Iterator[tuple[st
     columns = [column for column, _ in table["columns"]]
     log, size, root = (columns.index(name) for name in ("ledger", "size", "root"))
     for row in rows_of(folder, table):
-        yield row[log], row[size], bytes_in(row[root]), what
+        yield row[log], row[size], row[root], what
 
 
 def _grow(trees: Trees, rows: Iterator[list[Any]], at: list[int], *, lines: bool) -> None:
     log, position, entry = at
     for row in rows:
-        content = bytes_in(row[entry])
-        if lines and not says(content, row[log], row[position]):
+        if lines and not says(row[entry], row[log], row[position]):
             trees.faults.append(f"The line at {row[position]} of {row[log]} says that it stands elsewhere.")
-        trees.add(row[log], row[position], content)
+        trees.add(row[log], row[position], row[entry])
 
 
 def says(line: bytes, ledger: str, position: int) -> bool:

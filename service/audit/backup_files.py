@@ -149,8 +149,9 @@ class _Digested:
 
 
 def rows_of(folder: Path, table: dict[str, Any]) -> Iterator[list[Any]]:
-    """The rows of a table's file, each value checked to be of its kind. BadBackup names the file and the row where anything is wrong."""
+    """The rows of a table's file, bytes as bytes. BadBackup names the file and the row where a value is not of its column's kind."""
     kinds = [TYPES[kind] for _, kind in table["columns"]]
+    binary = [at for at, (_, kind) in enumerate(table["columns"]) if kind == "bytes"]
     number = 0
     try:
         with gzip.open(folder / table["file"], "rb") as lines:
@@ -158,6 +159,9 @@ def rows_of(folder: Path, table: dict[str, Any]) -> Iterator[list[Any]]:
                 row = orjson.loads(line)
                 if len(row) != len(kinds) or not all(value is None or type(value) in kind for value, kind in zip(row, kinds, strict=True)):
                     raise ValueError("the values are not of the columns' kinds")
+                for at in binary:
+                    if row[at] is not None:
+                        row[at] = bytes_in(row[at])
                 number += 1
                 yield row
     except (OSError, EOFError, ValueError, TypeError, gzip.zlib.error) as wrong:  # type: ignore[attr-defined]

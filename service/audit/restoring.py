@@ -10,7 +10,7 @@ was signed after the backup was made is in the hands of tablets and witnesses, a
 import base64
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -24,7 +24,7 @@ from alembic.script import ScriptDirectory
 from domain.clock import utc_text
 from service import database as databases
 from service.audit.backup_checking import Checked, check, faults_of, says
-from service.audit.backup_files import BadBackup, bytes_in, read_manifest, rows_of, sha256_of, sync_folder
+from service.audit.backup_files import BadBackup, read_manifest, rows_of, sha256_of, sync_folder
 from service.audit.held import held_ledgers
 from service.audit.trees import Trees
 from service.database import is_sqlite, sqlite
@@ -222,8 +222,7 @@ def _load(conn: sa.Connection, source: Path, manifest: dict[str, Any], begin: Be
 def load_table(conn: sa.Connection, source: Path, table: dict[str, Any], seen: Seen = lambda _: None) -> None:
     """One table's rows through the driver's own bulk path."""
     columns = [column for column, _ in table["columns"]]
-    kinds = [kind for _, kind in table["columns"]]
-    rows = _decoded(rows_of(source, table), kinds)
+    rows = rows_of(source, table)
     driver: Any = conn.connection.driver_connection
     names = ", ".join(f'"{column}"' for column in columns)
     if is_sqlite(conn):
@@ -237,19 +236,6 @@ def load_table(conn: sa.Connection, source: Path, table: dict[str, Any], seen: S
             copy.write_row(row)
             if number % BATCH == 0:
                 seen(BATCH)
-
-
-def _decoded(rows: Iterator[list[Any]], kinds: Sequence[str]) -> Iterator[list[Any]]:
-    """Only bytes are another thing in a database: 32 hex digits are an id to both."""
-    binary = [at for at, kind in enumerate(kinds) if kind == "bytes"]
-    if not binary:
-        yield from rows
-        return
-    for row in rows:
-        for at in binary:
-            if row[at] is not None:
-                row[at] = bytes_in(row[at])
-        yield row
 
 
 def _check_loaded(conn: sa.Connection, manifest: dict[str, Any], begin: Begin) -> None:
