@@ -9,6 +9,9 @@ import orjson
 import sqlalchemy as sa
 from tqdm import tqdm
 
+from service.audit.downloading import CannotFetch, Downloads, Http
+from service.audit.fetching import Fetching
+from service.audit.verifying.checkpoints import Keys
 from service.audit.verifying.run import verify as verify_all
 from service.audit.verifying.sources import NoSuchHistory, Wanted, open_source
 from service.audit.verifying.telling import as_json, as_text
@@ -22,6 +25,36 @@ FAULTS, COULD_NOT = 1, 2
 @click.group("audit")
 def command() -> None:
     """Copy and verify the history."""
+
+
+@command.command("fetch")
+@click.argument("url")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--log", "logs", multiple=True, help="Only this log: a ledger's code, or root. All that the token may read, if not given.")
+@click.option("--key", "keys", multiple=True, help="The service's key as a C2SP verifier key (gridtrail keys show), or a file.")
+@click.option("--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file with an auditor's token.")
+@click.option("--parallel", type=click.IntRange(1, 32), default=8, show_default=True, help="Requests at once.")
+def fetch(url: str, folder: Path, logs: tuple[str, ...], keys: tuple[str, ...], token_file: Path | None, parallel: int) -> None:
+    """Copy the logs of the service at URL into FOLDER, as C2SP tlog-tiles, and verify them while they are copied.
+
+    The auditor's token comes from GRIDTRAIL_AUDIT_TOKEN or --token-file. May be interrupted and run again at any time. Exit status 0
+    only if every log goes on from what was fetched before, 1 where one does not, 2 where it could not be fetched.
+    """
+    token = token_file.read_text("utf-8").strip() if token_file is not None else os.environ.get("GRIDTRAIL_AUDIT_TOKEN")
+    downloads = Downloads(url, token, Http(parallel))
+    wrong = 0
+    try:
+        with tqdm(desc="fetch", unit="entry", unit_scale=True, disable=None, leave=False) as bar:
+            fetching = Fetching(downloads, folder, Keys(map(_told, keys)), parallel, bar.update)
+            for each in fetching.fetch(logs):
+                wrong += each.wrong is not None
+                bar.write(each.wrong or f"{each.log}: {each.size:,} entries, {each.new:,} of them new, {each.files:,} files fetched")
+        for note in fetching.notes:
+            click.echo(f"note: {note}")
+    except (CannotFetch, BadNote, OSError) as failed:
+        click.echo(f"It could not be fetched: {failed}", err=True)
+        sys.exit(COULD_NOT)
+    sys.exit(FAULTS if wrong else 0)
 
 
 @command.command("verify")
