@@ -21,10 +21,13 @@ run: $(STAMP) ## install, seed a small city, serve it on SQLite
 	$(BIN)/gridtrail demo
 
 test: $(STAMP) ## the default tests, on SQLite and PostgreSQL
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow and not browser"
 
 test-slow: $(STAMP) ## the slow tests too
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -m "not browser"
+
+test-browser: $(STAMP) ## stories in a real browser (Debian: apt-get install chromium)
+	$(BIN)/pytest -m browser
 
 lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -43,4 +46,4 @@ lock: ## write requirements.lock anew (needs uv)
 clean: ## remove the environment and the demo's data
 	rm -rf $(VENV) var build *.egg-info
 
-.PHONY: help install run test test-slow lint bench bench-short lock clean
+.PHONY: help install run test test-slow test-browser lint bench bench-short lock clean

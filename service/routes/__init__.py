@@ -20,6 +20,7 @@ from service.routes import (
     proofs,
     sessions,
     sync,
+    tablet_files,
     uploads,
 )
 from service.routes.api import ProblemApi, make_api
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     health.blueprint,
     metrics.blueprint,
     docs.blueprint,
+    tablet_files.blueprint,
 )
 
 EXCEPTIONS.update(

@@ -1,0 +1,65 @@
+"""A real browser beside a real server: Debian's Chromium, driven by Playwright. Skips with a sentence where there is none."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from tests.web.city import City, build, person_id
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ANSWER_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The browser, one for the whole run."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Served:
+    """A city behind a real socket."""
+
+    def __init__(self, city: City) -> None:
+        self.city = city
+        self.server = make_server("127.0.0.1", 0, city.app, threaded=True)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def code(self, name: str) -> str:
+        """An enrolment code for one of the cast."""
+        return self.city.gridtrail.enrolment.make_code(self.city.root, person_id(name)).code
+
+    def stop(self) -> None:
+        """Nobody answers any more."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A fresh city behind a real socket."""
+    city = build(f"sqlite:///{tmp_path}/gridtrail.db", tmp_path)
+    served = Served(city)
+    yield served
+    served.stop()
+    city.gridtrail.database.dispose()
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    """A browser with empty storage."""
+    context = browser.new_context()
+    context.set_default_timeout(ANSWER_MS)
+    yield context
+    context.close()

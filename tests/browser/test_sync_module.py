@@ -1,0 +1,180 @@
+"""gridtrail-sync.js in a real browser against the real service: the protocol as a tablet app lives it."""
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from service.ledger.tree import leaf_hash, root_of
+from tests.browser.conftest import Served
+from tests.check import check_everything
+from tests.web.city import GRID_A1
+
+pytestmark = pytest.mark.browser
+PROBES = Path(__file__).parent.parent / "vectors" / "merkle_probes.json"
+MAKE = """async ([name, count, area]) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    const tablet = await Tablet.open(name, { attempts: 1 });
+    for (let each = 0; each < count; each += 1) {
+        await tablet.record("case.reported", crypto.randomUUID(), area, { category: "gridtrail/1/A01", summary: `matter ${each}` });
+    }
+    return (await tablet.entries()).map(({ seq, state }) => [seq, state]);
+}"""
+SYNC = """async (name) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    const tablet = await Tablet.open(name, { attempts: 2 });
+    const told = await tablet.sync().then((counts) => ({ counts }), (fault) => ({ fault: fault.name, code: fault.code ?? null }));
+    return { ...told, states: (await tablet.entries()).map(({ state }) => state) };
+}"""
+ENROL = """async ([name, code]) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    const tablet = await Tablet.open(name, { attempts: 1 });
+    await tablet.enrol(location.origin, code);
+}"""
+
+
+@pytest.fixture
+def page(context: Any, served: Served) -> Any:
+    """A page of the service, from which the module is imported."""
+    page = context.new_page()
+    page.goto(f"{served.url}/tablet/embed.html")
+    page.wait_for_selector("body[data-ready]")
+    return page
+
+
+def recorded(served: Served) -> int:
+    """How many cases the city has of those that were reported in the browser."""
+    served.city.catch_up()
+    answer = served.city.client("sun").get("/v1/cases", limit=500, text="matter").json
+    return len([each for each in answer["items"] if each["area"] == GRID_A1])
+
+
+def test_a_day_offline_is_uploaded_once_and_in_order(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.context.set_offline(True)
+    assert page.evaluate(MAKE, ["w", 45, GRID_A1]) == [[seq, "waiting"] for seq in range(45)]
+    assert page.evaluate(SYNC, "w")["fault"] == "Unreachable"
+    page.context.set_offline(False)
+    done = page.evaluate(SYNC, "w")
+    assert done["counts"]["recorded"] == 45
+    assert set(done["states"]) == {"recorded"}
+    assert page.evaluate(SYNC, "w")["counts"]["recorded"] == 0
+    assert recorded(served) == 45
+    check_everything(served.city.gridtrail)
+
+
+def test_what_was_recorded_outlives_the_page(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 3, GRID_A1])
+    page.close(run_before_unload=False)
+    again = page.context.new_page()
+    again.goto(f"{served.url}/tablet/embed.html")
+    assert again.evaluate(SYNC, "w")["counts"]["recorded"] == 3
+
+
+def test_a_lost_answer_doubles_nothing(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 5, GRID_A1])
+    lost = []
+
+    def lose(route: Any) -> None:
+        if not lost:
+            lost.append(route.fetch().status)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/sync/batches", lose)
+    done = page.evaluate(SYNC, "w")
+    assert lost == [200]
+    assert (done["counts"]["duplicate"], done["counts"]["recorded"]) == (5, 0)
+    assert set(done["states"]) == {"recorded"}
+    assert recorded(served) == 5
+
+
+def test_a_refused_entry_is_told_and_blocks_nothing(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 1, "411502002001001"])
+    page.evaluate(MAKE, ["w", 1, GRID_A1])
+    done = page.evaluate(SYNC, "w")
+    assert done["states"] == ["refused", "recorded"], done
+
+
+def test_two_pages_that_sync_at_once_send_everything_once(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 20, GRID_A1])
+    other = page.context.new_page()
+    other.goto(f"{served.url}/tablet/embed.html")
+    both = f"Promise.all([({SYNC})('w'), ({SYNC})('w')])"
+    mine = page.evaluate(f"() => {both}")
+    theirs = other.evaluate(SYNC, "w")
+    assert sum(each["counts"]["recorded"] for each in [*mine, theirs]) == 20
+    assert recorded(served) == 20
+
+
+def test_a_receipt_that_another_key_signed_is_not_believed(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 1, GRID_A1])
+    page.evaluate(
+        """async () => {
+            const { Tablet } = await import("/tablet/gridtrail-sync.js");
+            const tablet = await Tablet.open("w");
+            const enrolment = await tablet.enrolment();
+            await tablet.store.remember({ enrolment: { ...enrolment, checkpoint_key: "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=" } });
+        }"""
+    )
+    done = page.evaluate(SYNC, "w")
+    assert done["fault"] == "OtherHistory"
+    assert done["states"] == ["waiting"]
+
+
+def test_the_tree_and_the_codes_are_those_of_the_reference_client(page: Any):
+    made = page.evaluate(
+        """async () => {
+            const m = await import("/tablet/gridtrail-sync.js");
+            const leaf = async (text) => m.leafHash(new TextEncoder().encode(text));
+            const frontier = new m.Frontier();
+            for (const entry of ["a", "b", "c", "d", "e", "f", "g"]) await frontier.append(await leaf(entry));
+            return [m.toHex(await leaf("")), m.toHex(await frontier.root()), m.canonicalCode("7k3m 9qxa-t5vw2hjc")];
+        }"""
+    )
+    root = root_of(leaf_hash(each.encode()) for each in "abcdefg").hex()
+    assert made == [leaf_hash(b"").hex(), root, "7K3M-9QXA-T5VW-2HJC"]
+
+
+def test_proofs_are_judged_as_the_published_probes_say(page: Any):
+    probes = json.loads(PROBES.read_text())
+    wrong = page.evaluate(
+        """async ({ inclusion, consistency }) => {
+            const { fromBase64, verifyInclusion, verifyConsistency } = await import("/tablet/gridtrail-sync.js");
+            const bytes = (coded) => fromBase64(coded ?? "");
+            const all = (proof) => (proof ?? []).map(bytes);
+            const wrong = [];
+            for (const { name, leafIdx, treeSize, root, leafHash, proof, wantErr } of inclusion) {
+                if ((await verifyInclusion(bytes(leafHash), leafIdx, treeSize, all(proof), bytes(root))) === wantErr) wrong.push(name);
+            }
+            for (const { name, size1, size2, root1, root2, proof, wantErr } of consistency) {
+                if ((await verifyConsistency(size1, size2, all(proof), bytes(root1), bytes(root2))) === wantErr) wrong.push(name);
+            }
+            return wrong;
+        }""",
+        probes,
+    )
+    assert wrong == []
+    assert len(probes["inclusion"]) + len(probes["consistency"]) == 196
+
+
+def test_the_example_page_enrols_records_and_syncs(page: Any, served: Served):
+    page.goto(f"{served.url}/tablet/embed.html#name={uuid4()}")
+    page.reload()
+    page.fill("input[name=code]", served.code("li"))
+    page.click("#enrol button")
+    page.wait_for_selector("#report:not([hidden])")
+    page.fill("input[name=summary]", "matter of the page")
+    page.click("#report button")
+    page.wait_for_selector("#entries tr")
+    page.click("#sync")
+    page.wait_for_selector('#entries td:text-is("recorded")')
+    assert recorded(served) == 1
