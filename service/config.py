@@ -64,6 +64,7 @@ class Config:
     )
     vault_key_file: str = setting("var/vault.key", "File with the key that wraps the key store's keys; made at first start if absent.")
     vault_key: str = setting("", "The same key as base64 of 32 bytes, or several, newest first, with commas between; wins over the file.")
+    watermark_file: str = setting("var/signed.journal", "Journal of what was signed; keep it apart from the database and its backups.")
     photos_url: str = setting("var/photos", "Folder or fsspec URL (s3://bucket/…) for photos.")
     host: str = setting("127.0.0.1", "Address that gridtrail serve binds.")
     port: int = setting(8080, "Port that gridtrail serve binds.", validate.Range(min=1, max=65535))

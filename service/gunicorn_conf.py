@@ -103,9 +103,9 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Opens the database before the first request comes. One that is away is waited for by readiness."""
+    """Opens the database before the first request comes, and looks whether it is what was signed. One that is away is waited for."""
     with suppress(Exception):
-        worker.app.wsgi().extensions["gridtrail"].database  # noqa: B018
+        worker.app.wsgi().extensions["gridtrail"].watermark.check_all()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -12,7 +12,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from domain.errors import Refusal
+from service.audit.journal import JournalRefused
 from service.database import Busy, CommitUnknown
+from service.ledger.store import HistoryBehind
 from service.scope import NotYourRole, OutOfScope
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,8 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "database_busy": (503, "The database is busy"),
     "outcome_unknown": (503, "Whether it was recorded must be looked up"),
     "storage_full": (503, "There is no room left to record"),
+    "history_behind": (503, "The database is not the one that was signed"),
+    "journal_unwritable": (503, "What would be signed cannot be journalled"),
 }
 """Code → status and title. Other modules add their codes with ``CATALOGUE.update`` when they are imported."""
 
@@ -76,6 +80,8 @@ EXCEPTIONS: dict[type[Exception], str] = {
     NotYourRole: "not_your_role",
     Busy: "database_busy",
     CommitUnknown: "outcome_unknown",
+    HistoryBehind: "history_behind",
+    JournalRefused: "journal_unwritable",
 }
 """Exceptions whose type alone says what went wrong. Other modules add theirs with ``EXCEPTIONS.update``."""
 

@@ -13,6 +13,7 @@ from service import deadlines
 from service.access import Access
 from service.audit.publishing import Publisher
 from service.audit.tiles import Tiles
+from service.audit.watermark import Watermark
 from service.config import Config, folder_of
 from service.identity import Identity
 from service.inspection import Inspection
@@ -62,6 +63,8 @@ class Gridtrail:
             database.dispose(close=close)
         if "vault" in self.__dict__:
             self.vault.keystore.dispose(close=close)
+        if "watermark" in self.__dict__:
+            self.watermark.journal.close()
         for name in [name for name, piece in vars(type(self)).items() if isinstance(piece, cached_property)]:
             self.__dict__.pop(name, None)
 
@@ -73,7 +76,7 @@ class Gridtrail:
     @cached_property
     def ledgers(self) -> Ledgers:
         """The store of recorded lines."""
-        return Ledgers(self.database, clock=self.clock)
+        return Ledgers(self.database, clock=self.clock, watch=self.watermark)
 
     @cached_property
     def tiles(self) -> Tiles:
@@ -89,6 +92,11 @@ class Gridtrail:
     def signer(self) -> Signer:
         """What signs the ledgers' checkpoints."""
         return keys.load_signer(self.config.signing_key, self.config.signing_key_file, self.config.origin)
+
+    @cached_property
+    def watermark(self) -> Watermark:
+        """What was signed, outside of the database; nothing may fall behind it."""
+        return Watermark(self)
 
     @cached_property
     def publisher(self) -> Publisher:

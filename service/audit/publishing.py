@@ -1,28 +1,31 @@
 """The publisher: signs the head of every log that grew and stores it for outsiders. Read by the engine's process and the tests.
 
 Several may work at once, in threads and in processes. What makes that safe: only committed heads are signed, Ed25519 is deterministic,
-and the stored checkpoint moves by compare-and-swap, never back and never to another root of one size.
+each is written to the journal before (``watermark``), and the stored checkpoint moves by compare-and-swap: never back, and never to
+another root of one size.
 """
 
 import logging
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
 from domain.clock import utc_text
 from service.audit import rootlog
-from service.audit.tables import NEVER_ROOTED, ROOT, Published, all_published, checkpoints, root_head
+from service.audit.tables import NEVER_ROOTED, ROOT, Published, all_published, checkpoints, heads_of
+from service.audit.tiles import NotRecorded
 from service.database import reading, writing
 from service.ledger.bulk import insert_unless_present
-from service.ledger.keys import log_origin
-from service.ledger.note import Checkpoint, Signer, split_note
-from service.ledger.store import Head
+from service.ledger.note import split_note
+from service.ledger.store import Head, HistoryBehind
 
 log = logging.getLogger(__name__)
 
 C = checkpoints.c
+Due = tuple[Head, Published | None]
 COUNTED = {"preserve_rowcount": True}
 
 
@@ -37,9 +40,10 @@ class Publisher:
 
     def turn(self) -> int:
         """Publishes every log that grew, and the root log when it is due. Gives how many checkpoints were published."""
-        published = self._publish(self._ledgers())
+        self.gridtrail.watermark.journal.tend()
+        published = self._publish(self._due(self._heads()))
         if self._grow_root():
-            published += self._publish(self._root())
+            published += self._publish(self._due([head for head in self._heads() if head.ledger == ROOT]))
         return published
 
     def run(self, stop: threading.Event) -> None:
@@ -56,17 +60,19 @@ class Publisher:
 
     # ---- what is due
 
-    def _ledgers(self) -> list[tuple[Head, Published | None]]:
+    def _heads(self) -> list[Head]:
         with reading(self.database) as conn:
-            return self._due(self.gridtrail.ledgers.heads(conn), all_published(conn))
+            return heads_of(conn)
 
-    def _root(self) -> list[tuple[Head, Published | None]]:
+    def _due(self, heads: Iterable[Head]) -> list[Due]:
+        """The heads that are to be signed, with what stands published. What is not the history that was signed is left alone, loudly."""
         with reading(self.database) as conn:
-            head = root_head(conn)
-            return self._due([head] if head else [], all_published(conn))
-
-    def _due(self, heads: Iterable[Head], stand: dict[str, Published]) -> list[tuple[Head, Published | None]]:
-        return [(head, stand.get(head.ledger)) for head in heads if head.size and self._must_be_signed(head, stand.get(head.ledger))]
+            stand = all_published(conn)
+            due = [(head, stand.get(head.ledger)) for head in heads if head.size and self._must_be_signed(head, stand.get(head.ledger))]
+            behind = {each.ledger for each in self.gridtrail.watermark.check(conn, [head for head, _ in due])}
+            for ledger in behind:
+                log.error("log %s is behind what was signed of it; its checkpoint is not published", ledger)
+        return [each for each in due if each[0].ledger not in behind and self._is_what_it_says(each[0])]
 
     def _must_be_signed(self, head: Head, last: Published | None) -> bool:
         """A log that grew, or whose checkpoint bears another name or key than the present one."""
@@ -75,44 +81,54 @@ class Publisher:
         if head.size < last.size or head.root != last.root:
             log.error("log %s is not what was published of it: size %d against %d", head.ledger, head.size, last.size)
             return False
-        signer = self._signer(head)
+        signer = self.gridtrail.watermark.signer(head.ledger, head.incarnation)
         return not any((name, key) == (signer.name, signer.verifier.id) for name, key, _ in split_note(last.note)[1])
 
-    def _signer(self, head: Head) -> Signer:
-        return Signer(log_origin(self.config.origin, head.ledger, head.incarnation), self.gridtrail.signer.private_key)
+    def _is_what_it_says(self, head: Head) -> bool:
+        """Whether the stored entries make the root that is about to be signed: what is signed can never be taken back."""
+        self.gridtrail.tiles.keep_up(head.ledger, head.size)
+        with reading(self.database) as conn, suppress(NotRecorded):
+            if self.gridtrail.tiles.root(conn, head.ledger, head.size) == head.root:
+                return True
+        log.error("the stored entries of log %s do not make the root of its head; its checkpoint is not published", head.ledger)
+        return False
 
     # ---- publishing
 
-    def _publish(self, due: list[tuple[Head, Published | None]]) -> int:
+    def _publish(self, due: list[Due]) -> int:
         """Signs committed heads and moves what is published. Gives how many moved; those that another was faster with are left."""
-        if not due:
+        signed = [(head, last, note) for head, last in due if (note := self._signed(head))]
+        if not signed:
             return 0
-        for head, _ in due:
-            self.gridtrail.tiles.keep_up(head.ledger, head.size)
-        notes = [self._note(head) for head, _ in due]
+        self.gridtrail.watermark.journal.sync()
         now = utc_text(self.clock())
         with writing(self.database) as conn:
-            return sum(_swap(conn, *each, note, now) for each, note in zip(due, notes, strict=True))
+            return sum(_swap(conn, head, last, note, now) for head, last, note in signed)
 
-    def _note(self, head: Head) -> tuple[str, str]:
-        signer = self._signer(head)
-        return signer.name, Checkpoint(signer.name, head.size, head.root).sign(signer.private_key)
+    def _signed(self, head: Head) -> str | None:
+        try:
+            (note,) = self.gridtrail.watermark.sign([head])
+        except HistoryBehind:
+            return None
+        return str(note)
 
     def _grow_root(self) -> bool:
-        """Whether the root log has entries that are not published. Appends to it when it is due."""
+        """Appends to the root log when it is due; False where it stays as it is."""
         now, every_s = self.clock(), self.config.root_log_s
         with reading(self.database) as conn:
-            due = rootlog.due(conn, now, every_s)
-        if due:
+            if not rootlog.due(conn, now, every_s):
+                return False
+        try:
             with writing(self.database) as conn:
-                rootlog.grow(conn, now, every_s, lambda incarnation, size, frontier: None)
-        return bool(self._root())
+                return rootlog.grow(conn, now, every_s, self.gridtrail.watermark.must_go_on) > 0
+        except HistoryBehind as behind:
+            log.error("the root log does not grow: %s", behind)
+            return False
 
 
-def _swap(conn: sa.Connection, head: Head, last: Published | None, named_note: tuple[str, str], now: str) -> int:
+def _swap(conn: sa.Connection, head: Head, last: Published | None, note: str, now: str) -> int:
     """Compare-and-swap: 1 where the checkpoint is published now, 0 where another moved it meanwhile."""
-    origin, note = named_note
-    new = {"origin": origin, "size": head.size, "root": head.root, "note": note, "signed_at": now}
+    new = {"origin": note.split("\n", 1)[0], "size": head.size, "root": head.root, "note": note, "signed_at": now}
     if last is None:
         first = {"ledger": head.ledger, "incarnation": head.incarnation, "rooted": NEVER_ROOTED, **new}
         return int(conn.execute(insert_unless_present(conn, checkpoints).values(first), execution_options=COUNTED).rowcount)

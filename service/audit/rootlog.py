@@ -47,14 +47,14 @@ def due(conn: sa.Connection, now: datetime, every_s: float) -> bool:
 def grow(conn: sa.Connection, now: datetime, every_s: float, may_go_on: Any) -> int:
     """Appends what is new; gives how many entries. Of several processes one appends; the others find nothing due under the held head.
 
-    may_go_on(incarnation, size, frontier) raises where the log is behind what was signed of it.
+    may_go_on(log, incarnation, size, frontier) raises where the log is behind what was signed of it.
     """
     begin(conn)
     head = conn.execute(HEAD).one()
     if not due(conn, now, every_s):
         return 0
     new = [Published(*row) for row in conn.execute(OF_LEDGERS.where(C.size != C.rooted))]
-    may_go_on(head.incarnation, head.size, head.frontier)
+    may_go_on(ROOT, head.incarnation, head.size, head.frontier)
     _append(conn, head, [each.note.encode() for each in new], max(utc_text(now), head.recorded_at))
     for each in new:
         mine = (C.ledger == each.log) & (C.incarnation == each.incarnation)

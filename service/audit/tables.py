@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from projections.tables import LEDGER, METADATA, TIME, text
-from service.ledger.store import Head
+from service.ledger.store import HEADS, Head
 from service.ledger.tables import ledgers
 
 ROOT = "root"
@@ -131,3 +131,9 @@ def root_head(conn: sa.Connection) -> Head | None:
     """How far the root log is, None before its first entry."""
     row = conn.execute(ROOT_HEAD).one_or_none()
     return Head(*row) if row is not None else None
+
+
+def heads_of(conn: sa.Connection) -> list[Head]:
+    """How far every log is: the ledgers, and the root log where there is one."""
+    root = root_head(conn)
+    return [Head(*row) for row in conn.execute(HEADS)] + ([root] if root else [])

@@ -69,6 +69,7 @@ def sentence_of(wrong: Exception) -> str | None:
     from service.audit.backup import NotBackedUp
     from service.audit.backup_files import BadBackup
     from service.audit.export_forms import MissingPackage
+    from service.audit.journal import JournalRefused
     from service.audit.manifests import BadExport
     from service.audit.restoring import NotRestored
     from service.config import BadConfiguration
@@ -76,7 +77,7 @@ def sentence_of(wrong: Exception) -> str | None:
     from service.fleet.run import ForeignOutbox
     from service.imports.table import UnreadableFile
     from service.ledger.keys import KeyRefused
-    from service.ledger.store import EntryTooLarge
+    from service.ledger.store import EntryTooLarge, HistoryBehind
     from service.problems import Problem
     from service.scope import NotYourRole, OutOfScope
     from service.tablet_client import Refused, Unreachable
@@ -89,6 +90,7 @@ def sentence_of(wrong: Exception) -> str | None:
         *(Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, EntryTooLarge, ForeignOutbox, Refused, Unreachable),
         *(BadExport, MissingPackage),
         *(NotBackedUp, BadBackup, NotRestored),
+        *(HistoryBehind, JournalRefused),
     )
     if isinstance(wrong, told):
         return str(wrong)

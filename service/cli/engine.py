@@ -25,6 +25,7 @@ def run() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    pieces.watermark.check_all()
     publishing = threading.Thread(target=pieces.publisher.run, args=(stop,), name="publisher")
     publishing.start()
     pieces.follower.run(stop, pieces.config.engine_poll_s)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -22,7 +22,7 @@ from service.ledger.stretches import read_stretches
 from service.ledger.tables import events, ledgers
 from service.ledger.tree import EMPTY_ROOT, Frontier, leaf_hashes
 
-__all__ = ["Appended", "Draft", "EntryTooLarge", "Head", "Ledgers", "VersionTaken"]
+__all__ = ["Appended", "Draft", "EntryTooLarge", "Head", "HistoryBehind", "Ledgers", "VersionTaken"]
 
 
 class EntryTooLarge(ValueError):
@@ -31,6 +31,18 @@ class EntryTooLarge(ValueError):
     def __init__(self, stream: UUID, version: int, size: int) -> None:
         self.stream, self.version, self.size = stream, version, size
         super().__init__(f"Event {version} of {stream} takes {size} bytes; the limit is {LINE_LIMIT}.")
+
+
+class HistoryBehind(Exception):
+    """The database holds less, or something else, than what the service has signed of a ledger. Nothing was recorded."""
+
+    def __init__(self, ledger: str, signed: int, held: int) -> None:
+        self.ledger, self.signed, self.held = ledger, signed, held
+        super().__init__(
+            f"The service has signed {signed} entries of {ledger}, and the database holds {held}, or others: it was restored from a backup "
+            "or changed. Nothing is recorded; reading goes on. Bring the right database back, or run: "
+            "gridtrail ledger continue --new-incarnation"
+        )
 
 
 @dataclass(slots=True)
@@ -70,6 +82,16 @@ class Head:
     recorded_at: str
 
 
+class Watch(Protocol):
+    """What an append asks before it writes, and tells afterwards: service.audit.watermark."""
+
+    def must_go_on(self, ledger: str, incarnation: str, size: int, stored: bytes) -> None:
+        """HistoryBehind where the held head is behind what was signed."""
+
+    def wrote(self, appended: Appended, stored: bytes) -> None:
+        """The frontier that was stored, whose root the append knows."""
+
+
 NO_PLACE, NO_TIME = b'{"ledger":"","position":0', b',"recorded_at":""'
 """What write_line writes for a line without a position and a time."""
 
@@ -100,9 +122,10 @@ UPLOADED = (
 class Ledgers:
     """Every ledger of one database. Holds no state; each call works on the connection that it is given."""
 
-    def __init__(self, engine: sa.Engine, clock: Clock = system_clock) -> None:
+    def __init__(self, engine: sa.Engine, clock: Clock = system_clock, watch: Watch | None = None) -> None:
         self.engine = engine
         self.clock = clock
+        self.watch = watch
 
     # ---- appending
 
@@ -150,6 +173,8 @@ class Ledgers:
     def _write(self, driver: Any, ledger: str, head: Any, prepared: "Prepared") -> Appended:
         drafts = prepared.drafts[ledger]
         first, stored, incarnation, last_time = head
+        if self.watch is not None:
+            self.watch.must_go_on(ledger, incarnation, first, stored)
         recorded_at = max(utc_text(self.clock()), last_time)
         lines = _lines_of(ledger, first, recorded_at, drafts, prepared.tails[ledger])
         frontier = Frontier.from_bytes(stored)
@@ -157,8 +182,12 @@ class Ledgers:
             raise ValueError(f"the head of ledger {ledger} says {first} events and its frontier {frontier.size}")
         frontier.extend(leaf_hashes(lines))
         root = frontier.root()
-        bulk.insert(driver, bulk.Batch(ledger, first, recorded_at, drafts, lines, frontier.to_bytes(), root))
-        return Appended(ledger, first, frontier.size, root, incarnation, recorded_at)
+        stored = frontier.to_bytes()
+        bulk.insert(driver, bulk.Batch(ledger, first, recorded_at, drafts, lines, stored, root))
+        appended = Appended(ledger, first, frontier.size, root, incarnation, recorded_at)
+        if self.watch is not None:
+            self.watch.wrote(appended, stored)
+        return appended
 
     def _first_head(self, driver: Any, ledger: str) -> Any:
         # Two first writers may come here at once: the second waits in the insert for the first's commit, and then finds its row.

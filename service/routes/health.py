@@ -1,10 +1,13 @@
 """Whether the process lives, and whether it can serve. Read by supervisors of processes, proxies and operators."""
 
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from projections import READ_MODELS
+from service.audit.tables import heads_of
+from service.audit.watermark import Behind
 from service.database import reading
 from service.lag import Lag, lags
 from service.ledger import schema
@@ -27,19 +30,21 @@ def show_life() -> dict[str, Any]:
 def show_state() -> dict[str, Any]:
     """Ready to serve: the database answers and stands at the right migration; 503 otherwise.
 
-    degraded where read models are parked, or further behind than configured. That is no 503: uploads are taken all the same, and a proxy
+    degraded where read models are parked, or further behind than configured, and where the database is not the one that was signed. That
+    is no 503: uploads are taken all the same, and a proxy
     that took every process out because of the one engine that they share would turn late lists into an outage.
     """
-    found = _look()
+    found, behind_signed = _look()
     behind = [each for each in found if each.parked_position is None]
     seconds = max((each.seconds for each in behind), default=0.0)
     parked = _parked(found)
     return {
-        "status": "degraded" if parked or seconds > gridtrail().config.ready_lag_s else "ready",
+        "status": "degraded" if parked or behind_signed or seconds > gridtrail().config.ready_lag_s else "ready",
         "migration": schema.head(),
         "behind_positions": max((each.positions for each in behind), default=0),
         "behind_seconds": round(seconds, 3),
         "parked": parked,
+        "history_behind": [asdict(each) for each in behind_signed],
     }
 
 
@@ -59,15 +64,15 @@ def show_readiness() -> dict[str, Any]:
     return {"status": "ready"}
 
 
-def _look() -> list[Lag]:
-    """The lags, from a database that answers and has been upgraded."""
+def _look() -> tuple[list[Lag], list[Behind]]:
+    """The lags, and the logs behind what was signed, from a database that answers and has been upgraded."""
     pieces = gridtrail()
     try:
         with reading(pieces.database) as conn:
             stands = schema.revision_of(conn)
             if stands != schema.head():
                 raise Problem("not_upgraded", f"Run: gridtrail db upgrade. It stands at {stands}, not at {schema.head()}.")
-            return lags(conn, READ_MODELS, pieces.clock())
+            return lags(conn, READ_MODELS, pieces.clock()), pieces.watermark.behind(heads_of(conn))
     except sa.exc.SQLAlchemyError as wrong:
         raise Problem("database_unavailable", "The database does not answer.") from wrong
 

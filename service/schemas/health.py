@@ -12,6 +12,14 @@ class Parked(ma.Schema):
     since = ma.fields.String(required=True, allow_none=True)
 
 
+class Behind(ma.Schema):
+    """A log of which the service has signed more than the database holds, or something else. Nothing is recorded in it."""
+
+    ledger = ma.fields.String(required=True)
+    signed = ma.fields.Integer(required=True)
+    held = ma.fields.Integer(required=True)
+
+
 class Alive(ma.Schema):
     """Said by any process that can answer at all."""
 
@@ -32,10 +40,16 @@ class Ready(ma.Schema):
 
 
 class Readiness(ma.Schema):
-    """ready, or degraded: requests are served, and the lists are older than they should be. Otherwise the answer is a problem, 503."""
+    """ready, or degraded: reads are served, and lists are older than they should be or a history is behind what was signed.
+
+    Otherwise the answer is a problem, 503.
+    """
 
     status = ma.fields.String(required=True, validate=ma.validate.OneOf(["ready", "degraded"]))
     migration = ma.fields.String(required=True, metadata={"description": "The newest migration, at which the database stands."})
     behind_positions = ma.fields.Integer(required=True, metadata={"description": "Events not yet folded by the read model most behind."})
     behind_seconds = ma.fields.Float(required=True, metadata={"description": "Age of the oldest event not yet folded."})
     parked = ma.fields.List(ma.fields.Nested(Parked), required=True)
+    history_behind = ma.fields.List(
+        ma.fields.Nested(Behind), required=True, metadata={"description": "Logs that are not recorded in: gridtrail ledger continue."}
+    )

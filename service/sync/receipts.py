@@ -1,6 +1,6 @@
 """The answer to a batch: what became of each entry, and the signed state of each ledger that took one. Read by uploads.
 
-Only what is committed is signed: a checkpoint can never be taken back.
+Only what is committed is signed, and only once the journal outside of the database says so: a checkpoint can never be taken back.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from domain.clock import utc_text
 from domain.errors import Refusal
 from domain.tablet import Refused
-from service.ledger.keys import checkpoint_of
 from service.ledger.store import Appended, Head, Ledgers
 from service.ledger.tree import Frontier
 from service.sync.batch import Batch, Line
@@ -61,24 +60,21 @@ class Receipts:
             head = self.ledgers.head(conn, name) if conn and name not in heads else None
             if head is not None:
                 heads[name] = head
+        signed = [heads[name] for name in sorted(heads)]
+        notes = self.gridtrail.watermark.sign(signed)
         return {
             "tablet": str(state.tablet),
             "size": frontier.size,
             "root": b64(frontier.root()),
             "outcomes": outcomes,
-            "ledgers": [self._signed(heads[name]) for name in sorted(heads)],
+            "ledgers": [_signed(head, note) for head, note in zip(signed, notes, strict=True)],
             "received_at": utc_text(clocks.received_at),
             "skew_ms": clocks.skew_ms,
         }
 
-    def _signed(self, head: Head | Appended) -> dict[str, Any]:
-        return {
-            "ledger": head.ledger,
-            "incarnation": head.incarnation,
-            "size": head.size,
-            "root": b64(head.root),
-            "checkpoint": checkpoint_of(head, self.gridtrail.config.origin, self.gridtrail.signer.private_key),
-        }
+
+def _signed(head: Head | Appended, note: str) -> dict[str, Any]:
+    return {"ledger": head.ledger, "incarnation": head.incarnation, "size": head.size, "root": b64(head.root), "checkpoint": note}
 
 
 def recorded_entries(ledgers: Ledgers, conn: sa.Connection, tablet: UUID, first: int, last: int) -> list[tuple[int, str, int, str, bytes]]:

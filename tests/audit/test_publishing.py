@@ -103,9 +103,13 @@ def test_the_root_log_grows_at_most_every_so_many_seconds_and_only_where_somethi
 
 
 def test_a_publisher_that_died_between_the_root_logs_growth_and_its_signature_loses_nothing(town: Town, monkeypatch) -> None:
-    publisher = town.gridtrail.publisher
+    publisher, grow = town.gridtrail.publisher, Publisher._grow_root
+
+    def die() -> None:
+        raise OSError("died")
+
     with monkeypatch.context() as broken:
-        broken.setattr(Publisher, "_root", lambda self: (_ for _ in ()).throw(OSError("died")))
+        broken.setattr(Publisher, "_grow_root", lambda self: grow(self) and die())
         with pytest.raises(OSError, match="died"):
             publisher.turn()
     assert stand(town, ROOT) is None
@@ -146,7 +150,7 @@ def test_of_two_that_read_the_same_only_one_moves_the_checkpoint(town: Town) -> 
     slow, quick = (Gridtrail(town.gridtrail.config, clock=town.clock, database=town.gridtrail.database).publisher for _ in range(2))
     slow.turn()
     append(town.gridtrail.ledgers, SUB_A, drafts(1))
-    due = slow._ledgers()
+    due = slow._due(slow._heads())
     append(town.gridtrail.ledgers, SUB_A, drafts(1))
     quick.turn()
     newest = stand(town, SUB_A)

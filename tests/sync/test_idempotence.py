@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from service.database import CommitUnknown, open_database
+from service.database import CommitUnknown, open_database, writing
 from service.ledger.tree import Frontier, leaf_hash
 from service.sync import upload
 from service.tablet_client import Tablet, Unreachable
@@ -253,6 +253,11 @@ def test_after_an_older_backup_is_restored_the_tablet_sends_again_what_was_lost(
     tablet.sync()
     assert tablet.waiting() == 0
     _restore(database, path)
+    with pytest.raises(Unreachable):
+        tablet.sync()
+    assert {status for _, _, status in town.network.sent[-3:]} == {503}
+    with writing(database) as conn:
+        town.gridtrail.ledgers.begin_incarnation(conn)
     synced = tablet.sync()
     assert (synced.rewound, synced.recorded) == (3, 3)
     assert [each["state"]["entry"]["seq"] for each in town.uploaded()] == [0, 1, 2, 3]

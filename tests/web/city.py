@@ -172,6 +172,7 @@ def build(url: str, tmp: Path, **settings: Any) -> City:
     config = Config(
         database_url=url,
         signing_key_file=str(tmp / "signing.key"),
+        watermark_file=str(tmp / "signed.journal"),
         photos_url=str(tmp / "photos"),
         vault_url=f"sqlite:///{tmp}/vault.db",
         vault_key_file=str(tmp / "vault.key"),
