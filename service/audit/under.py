@@ -9,7 +9,6 @@ from typing import Any, overload
 
 from service.audit.manifests import BadExport, Edge
 from service.database import reading
-from service.ledger import keys
 from service.ledger.tree import Frontier, consistency_proof, inclusion_proof, leaf_hash
 
 PAGE = 2_000
@@ -43,7 +42,7 @@ def under(gridtrail: Any, ledger: str) -> Under:
         head = gridtrail.ledgers.head(conn, ledger)
     if head is None or head.size == 0:
         raise BadExport(f"There is no ledger {ledger}; gridtrail ledger list shows what there is.")
-    note = keys.checkpoint_of(head, gridtrail.config.origin, gridtrail.signer.private_key)
+    (note,) = gridtrail.watermark.sign([head])
     return Under(ledger, head.size, head.root, note)
 
 
