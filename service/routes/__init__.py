@@ -15,12 +15,12 @@ from service.routes import (
     ledgers,
     logs,
     metrics,
+    page_files,
     photos,
     places,
     proofs,
     sessions,
     sync,
-    tablet_files,
     uploads,
 )
 from service.routes.api import ProblemApi, make_api
@@ -42,7 +42,7 @@ BLUEPRINTS = (
     health.blueprint,
     metrics.blueprint,
     docs.blueprint,
-    tablet_files.blueprint,
+    page_files.blueprint,
 )
 
 EXCEPTIONS.update(

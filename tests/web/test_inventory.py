@@ -16,6 +16,7 @@ MAY_BE_PUBLIC = {
     "/docs/try.js",
     "/docs/try.css",
     "/tablet/<string(maxlength=64):name>",
+    "/vendor/<string(maxlength=64):name>",
     "/v1/tablets/enrolments",
 }
 ON_THE_TABLET = ("/v1/sync/", "/v1/photos/")

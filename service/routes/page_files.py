@@ -1,0 +1,50 @@
+"""The pages' own files, as they lie in service/tablet and service/vendor: no build step, no third-party host, no inline code."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from flask import Response, request
+
+from service.routes.nouns import PUBLIC, Noun
+from service.scope import OutOfScope
+
+blueprint = Noun("page_files", __name__, description="The files of the pages.")
+
+MEDIA_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
+
+
+@cache
+def _file(folder: str, name: str) -> tuple[bytes, str, str] | None:
+    """Content, media type and ETag of a file that is there to be served, None for any other name."""
+    media_type = MEDIA_TYPES.get(name.rpartition(".")[2])
+    found = {each.name: each for each in files("service").joinpath(folder).iterdir()}.get(name)
+    if media_type is None or found is None:
+        return None
+    content = found.read_bytes()
+    return content, f"{media_type}; charset=utf-8", hashlib.sha256(content).hexdigest()[:32]
+
+
+def _answer(folder: str, name: str) -> Response:
+    """The file; 304 where the browser has it. OutOfScope where there is none."""
+    found = _file(folder, name)
+    if found is None:
+        raise OutOfScope
+    content, media_type, tag = found
+    response = Response(content, content_type=media_type)
+    response.set_etag(tag)
+    response.cache_control.no_cache = True
+    response.make_conditional(request)
+    return response
+
+
+@blueprint.operation("GET", "/tablet/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "text/html"), errors=(404,))
+def show_tablet_file(name: str) -> Response:
+    """A page, script or style of the tablet."""
+    return _answer("tablet", name)
+
+
+@blueprint.operation("GET", "/vendor/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "text/javascript"), errors=(404,))
+def show_vendor_file(name: str) -> Response:
+    """A library of the pages."""
+    return _answer("vendor", name)
