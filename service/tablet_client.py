@@ -22,8 +22,9 @@ from service.ledger.note import Checkpoint, Verifier, open_checkpoint, unbase64
 from service.ledger.tree import Frontier
 from service.sync.codes import proof_text
 from service.tablet_outbox import LostHistory, OtherHistory, Outbox, entry_bytes
+from service.tablet_proving import Proved, prove
 
-__all__ = ["Answer", "LostHistory", "OtherHistory", "Refused", "Synced", "Tablet", "Unreachable"]
+__all__ = ["Answer", "LostHistory", "OtherHistory", "Proved", "Refused", "Synced", "Tablet", "Unreachable"]
 
 KEEP_S = 30 * 24 * 3600
 ATTEMPTS = 8
@@ -311,6 +312,12 @@ class Tablet:
                 self.outbox.db.execute("UPDATE photos SET sent = 1 WHERE sha256 = ?", (name,))
             sent += 1
         return sent, refused
+
+    # ---- being a witness
+
+    def prove(self) -> Proved:
+        """Checks that the service keeps what its receipts promised; to be called after sync, when idle. OtherHistory where it does not."""
+        return prove(self)
 
     # ---- downloading
 

@@ -6,7 +6,7 @@ nothing is forgotten before the service has confirmed it and thirty more days ha
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,11 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE TABLE IF NOT EXISTS other_history (seq INTEGER NOT NULL, bytes BLOB NOT NULL, outcome TEXT);
 CREATE TABLE IF NOT EXISTS receipts (at REAL NOT NULL, receipt TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS heads (
+    ledger TEXT, incarnation TEXT, size INTEGER, root TEXT, checkpoint TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (ledger, incarnation, size, root)
+);
+CREATE TABLE IF NOT EXISTS proved (seq INTEGER PRIMARY KEY, place TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS items (ledger TEXT, kind TEXT, id TEXT, data TEXT NOT NULL, PRIMARY KEY (ledger, kind, id));
 CREATE TABLE IF NOT EXISTS photos (sha256 TEXT PRIMARY KEY, content BLOB NOT NULL, sent INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS refused_photos (sha256 TEXT PRIMARY KEY, code TEXT NOT NULL);
@@ -131,7 +136,14 @@ class Outbox:
             )
             if receipt["outcomes"]:
                 self.db.execute("INSERT INTO receipts VALUES (?, ?)", (now, json.dumps(receipt)))
+            self.see(receipt["ledgers"], now)
             self.remember(confirmed=size, incarnations={**self.fact("incarnations", {}), **incarnations_of(receipt)})
+
+    def see(self, heads: Iterable[dict[str, Any]], now: float) -> None:
+        """Keeps signed checkpoints until it is shown that they belong to one history; inside ``changing``."""
+        names = ("ledger", "incarnation", "size", "root", "checkpoint")
+        rows = [(*(each[name] for name in names), now) for each in heads if each["size"]]
+        self.db.executemany("INSERT OR IGNORE INTO heads VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def rewind(self, size: int, root: bytes) -> None:
         """The service lost entries (a backup was restored): from size on they are sent again. OtherHistory where the roots differ."""
@@ -153,6 +165,8 @@ class Outbox:
                 self.remember(floor=last[1].hex())
                 self.db.execute("DELETE FROM entries WHERE seq <= ?", (last[0],))
             self.db.execute("DELETE FROM receipts WHERE at < ?", (before,))
+            self.db.execute("DELETE FROM heads WHERE at < ?", (before,))
+            self.db.execute("DELETE FROM proved WHERE seq < ?", (keep_from,))
 
     def adopt(self, frontier: Frontier) -> int:
         """Goes on from the service's history instead of one's own: what it has not confirmed is numbered anew. Gives how many."""

@@ -26,6 +26,7 @@ from service.personal.vault import Vault
 from service.sync.changes import Changes
 from service.sync.enrolment import Enrolment
 from service.sync.photos import Photos
+from service.sync.proofs import TabletProofs
 from service.sync.upload import Uploads
 
 
@@ -140,6 +141,11 @@ class Gridtrail:
     def changes(self) -> Changes:
         """What a tablet must hold."""
         return Changes(self)
+
+    @cached_property
+    def tablet_proofs(self) -> TabletProofs:
+        """Proofs of tablets' own entries."""
+        return TabletProofs(self)
 
     @cached_property
     def photos(self) -> Photos:

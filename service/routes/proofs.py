@@ -12,12 +12,7 @@ from service.routes.logs import FOREVER, MOMENT, TEXT, TEXT_DOC, cacheable, read
 from service.routes.nouns import Noun, gridtrail
 from service.schemas.logs import Between
 
-CATALOGUE.update(
-    {
-        "not_published": (404, "No published checkpoint reaches so far yet"),
-        "entries_missing": (500, "Entries that a published checkpoint vouches for are missing"),
-    }
-)
+CATALOGUE["entries_missing"] = (500, "Entries that a published checkpoint vouches for are missing")
 EXCEPTIONS[NotRecorded] = "entries_missing"
 
 blueprint = Noun("proofs", __name__, url_prefix="/v1/ledgers", description="Proofs that need no server to be checked.")

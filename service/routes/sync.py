@@ -11,7 +11,7 @@ from service.problems import Problem
 from service.routes.nouns import gridtrail
 from service.routes.parsing import read_position
 from service.routes.tablet_noun import TABLET, TABLET_READS, TabletNoun, open_stream, tablet
-from service.schemas.sync import ChangesPage, ChangesQuery, Receipt, Standing
+from service.schemas.sync import ChangesPage, ChangesQuery, ProofsAsked, ProofsTold, Receipt, Standing
 from service.sync.batch import MEDIA_TYPE, decode_batch, read_body
 
 blueprint = TabletNoun("sync", __name__, url_prefix="/v1/sync", description="The exchange with tablets.")
@@ -52,3 +52,10 @@ def download_changes(query: dict[str, Any]) -> Any:
             raise Problem("read_model_behind", f"Position {position} of {ledger} is not to be downloaded yet.", ledger=ledger)
     page = pieces.changes.since(state, query.get("since"), query["limit"])
     return Response(orjson.dumps(page), content_type="application/json")
+
+
+@blueprint.tablet_operation("POST", "/proofs", policy=TABLET_READS, answers=(200, ProofsTold), body=ProofsAsked, errors=(404,))
+def prove_own_entries(asked: dict[str, Any]) -> Any:
+    """Prove that this tablet's entries stand in a ledger, and that the ledger only grew since the checkpoint that the tablet saw."""
+    told = gridtrail().tablet_proofs.of(tablet(), asked["ledger"], asked["positions"], asked.get("seen"))
+    return Response(orjson.dumps(told), content_type="application/json")

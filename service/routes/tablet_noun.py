@@ -28,19 +28,23 @@ class TabletNoun(Noun):
         policy: str,
         answers: tuple[int, type[ma.Schema] | None],
         query: type[ma.Schema] | None = None,
+        body: type[ma.Schema] | None = None,
         errors: tuple[int, ...] = (),
         doc: dict[str, Any] | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declares one operation of a tablet. The view gets the tablet's state as its first argument."""
+        """Declares one operation of a tablet. body: a small JSON object; other bodies are read by the view itself."""
         known = frozenset(query().fields) if query else frozenset()
+        statuses = {400, 401, 500, 503, *errors, *((403,) if policy == TABLET_READS else ()), *((413, 415, 422) if body else ())}
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             status, schema = answers
             wrapped = self.response(status, schema)(view)
+            if body is not None:
+                wrapped = self.arguments(body, location="json")(wrapped)
             if query is not None:
                 wrapped = self.arguments(query, location="query", error_status_code=400)(wrapped)
             wrapped = _for_tablet(wrapped, policy, known)
-            for each in sorted({400, 401, 500, 503, *errors, *((403,) if policy == TABLET_READS else ())}):
+            for each in sorted(statuses):
                 wrapped = self.alt_response(each, HTTPStatus(each).name)(wrapped)
             wrapped = self.doc(operationId=view.__name__, **(doc or {}))(wrapped)
             wrapped.policy = policy

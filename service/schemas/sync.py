@@ -2,8 +2,9 @@
 
 import marshmallow as ma
 
-from service.schemas.fields import QueryInteger, area_code, shown, text
+from service.schemas.fields import LEDGER, QueryInteger, area_code, matching, shown, text
 from service.schemas.pages import Anything, Waiting
+from service.sync.proofs import MOST_POSITIONS, is_root
 
 String, Integer = ma.fields.String, ma.fields.Integer
 
@@ -93,3 +94,41 @@ class ChangesPage(ma.Schema):
     ledgers = ma.fields.Dict(keys=String(), values=ma.fields.Nested(Anything), required=True)
     upload = ma.fields.Nested(Standing, required=True)
     received_at = String(required=True)
+
+
+def _root(text: str) -> None:
+    if not is_root(text):
+        raise ma.ValidationError("Not the base64 of a root of 32 bytes.")
+
+
+class Seen(ma.Schema):
+    """Size and root of a checkpoint that the tablet holds."""
+
+    size = Integer(strict=True, required=True, validate=ma.validate.Range(1, 2**53 - 1))
+    root = String(required=True, validate=_root)
+
+
+class ProofsAsked(ma.Schema):
+    """Of which ledger, for which positions (as receipts named them), and what the tablet saw of it before."""
+
+    ledger = matching(LEDGER, "411502001", required=True)
+    positions = ma.fields.List(
+        Integer(strict=True, validate=ma.validate.Range(0, 2**53 - 1)), required=True, validate=ma.validate.Length(max=MOST_POSITIONS)
+    )
+    seen = ma.fields.Nested(Seen)
+
+
+class ProvedEntry(ma.Schema):
+    """A line of the ledger, verbatim, and its inclusion proof (base64 hashes, from the leaf's sibling up)."""
+
+    position = Integer(required=True)
+    line = String(required=True)
+    proof = ma.fields.List(String(), required=True)
+
+
+class ProofsTold(ma.Schema):
+    """The latest published checkpoint (a C2SP signed note), and proofs under it. consistency is null where the tablet saw a larger tree."""
+
+    checkpoint = String(required=True)
+    consistency = ma.fields.List(String(), required=True, allow_none=True)
+    entries = ma.fields.List(ma.fields.Nested(ProvedEntry), required=True)
