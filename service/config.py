@@ -93,6 +93,7 @@ class Config:
     batch_max_seconds: float = setting(30.0, "Longest time to receive and decide one batch.", validate.Range(min=1, max=300))
     body_max_bytes: int = setting(262_144, "Longest JSON body of every other request.", POSITIVE)
     photo_max_bytes: int = setting(8_388_608, "Largest photo.", POSITIVE)
+    dossier_max_bytes: int = setting(536_870_912, "Most bytes of photos in one dossier over HTTP.", POSITIVE)
     page_max: int = setting(500, "Most rows of one page.", validate.Range(min=10, max=5000))
     publish_s: float = setting(5.0, "Seconds between two looks of the publisher for ledgers that grew.", validate.Range(min=0.1, max=3600))
     root_log_s: float = setting(60.0, "Least seconds between two appends to the root log.", validate.Range(min=0, max=86_400))

@@ -11,6 +11,7 @@ from projections.engine import Follower
 from service import database as databases
 from service import deadlines
 from service.access import Access
+from service.audit.dossier import Dossiers
 from service.audit.publishing import Publisher
 from service.audit.tiles import Tiles
 from service.audit.watermark import Watermark
@@ -111,6 +112,11 @@ class Gridtrail:
         value = self.config.vault_key or (KeyEncryptionKeys.random() if url == "sqlite://" else "")
         keys = KeyEncryptionKeys(value, self.config.vault_key_file)
         return Vault(KeyStore(lambda: self._opened(url), keys, self.clock), self.clock)
+
+    @cached_property
+    def dossiers(self) -> Dossiers:
+        """Cases as folders that prove themselves."""
+        return Dossiers(self)
 
     @cached_property
     def identity(self) -> Identity:

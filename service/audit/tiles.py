@@ -80,6 +80,11 @@ class View:
         """Proof that the tree extends that of its first entries. ValueError unless 0 < first <= size."""
         return [self._range(start, stop) for start, stop in consistency_ranges(first, self.size)]
 
+    def frontier(self) -> list[bytes]:
+        """Roots of the perfect subtrees that the size is made of, the largest first: enough to go on hashing from there."""
+        heights = [height for height in reversed(range(self.size.bit_length())) if self.size >> height & 1]
+        return [self._node(height, (self.size >> height) - 1) for height in heights]
+
     def expect(self, indexes: Iterable[int]) -> None:
         """Reads the lowest tiles of many entries in one statement, before their proofs are asked for."""
         numbers = {index // WIDTH for index in indexes if (index // WIDTH + 1) * WIDTH <= self.size}

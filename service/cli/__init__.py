@@ -17,6 +17,7 @@ COMMANDS = (
     "config",
     "db",
     "demo",
+    "dossier",
     "engine",
     "export",
     "keys",

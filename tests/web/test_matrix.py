@@ -104,11 +104,10 @@ def test_every_case_is_200_inside_and_404_outside(told: City, name: str):
 @pytest.mark.parametrize("name", ACTORS)
 def test_every_action_is_refused_to_all_but_those_whose_case_it_is(told: City, name: str):
     """A body that fits is not needed: who may not act never gets as far as the body."""
-    paths = [path for path in told.client().get("/openapi.json").json["paths"] if path.startswith("/v1/cases/{case}/")]
-    assert len(paths) >= 26
+    operations = told.client().get("/openapi.json").json["paths"].items()
+    paths = [path for path, item in operations if path.startswith("/v1/cases/{case}/") and "post" in item]
+    assert len(paths) >= 25
     for path in paths:
-        if path.endswith("/history"):
-            continue
         for where, case in told.cases.items():
             answer = hand(told, name).post(path.format(case=case), {"nothing": "that fits"}, If_Match='"999"')
             expected = {401} if name in WITHOUT_TOKEN else {403} if name in ("guan", "sun", "nobody") else {403, 404, 409, 412, 422}
