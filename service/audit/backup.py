@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from domain.clock import utc_text
 from service.audit.backup_checking import Checked, check
 from service.audit.backup_files import FORMAT, BadBackup, RowFile, bytes_of, kind_of, sha256_of, sync_folder, write_manifest
+from service.audit.tables import root_head
 from service.database import is_sqlite, reading, sqlite
 from service.ledger import schema
 from service.ledger.store import Head
@@ -56,9 +57,9 @@ def back_up(gridtrail: Any, target: Path, *, photos: bool = False, begin: Callab
 
     NotBackedUp: nothing stands under the target's name; what does not verify is kept beside it as ``<target>.bad``.
     """
-    with _part_of(target) as part:
+    with part_of(target) as part:
         _must_have_room(gridtrail, part, photos)
-        with _moment(gridtrail.database) as conn:
+        with moment_of(gridtrail.database) as conn:
             manifest = _write(gridtrail, conn, part, photos, begin)
         try:
             checked = check(part, begin(sum(table["rows"] for table in manifest["tables"])))
@@ -75,7 +76,7 @@ def back_up(gridtrail: Any, target: Path, *, photos: bool = False, begin: Callab
 
 
 @contextmanager
-def _part_of(target: Path) -> Iterator[Path]:
+def part_of(target: Path) -> Iterator[Path]:
     """The folder to write into, held by this process alone; gone at the end unless it was renamed."""
     if target.exists():
         raise NotBackedUp(f"{target} exists. A backup goes into a folder of its own: name a new one.")
@@ -143,7 +144,7 @@ def _size_of(conn: sa.Connection) -> int:
 
 
 @contextmanager
-def _moment(database: sa.Engine) -> Iterator[sa.Connection]:
+def moment_of(database: sa.Engine) -> Iterator[sa.Connection]:
     """One moment of the database, for as long as it takes."""
     with reading(database) as conn:
         if not is_sqlite(database):
@@ -170,12 +171,13 @@ def _write(gridtrail: Any, conn: sa.Connection, part: Path, photos: bool, begin:
         "city": gridtrail.config.city,
         "origin": gridtrail.config.origin,
         "ledgers": [_told(head) for head in heads],
+        "root_log": _told(root) if (root := root_head(conn)) else None,
         "tables": write_tables(conn, tables, part, seen),
     }
     kept = _write_photos(gridtrail, conn, part) if photos else []
     manifest["photos"] = _photos_told(gridtrail, conn, photos, kept)
     manifest["not_inside"] = not_inside(gridtrail.config, photos)
-    manifest["delete_by"] = utc_text(made_at + timedelta(days=gridtrail.config.backup_days))
+    manifest["delete_by"] = utc_text(made_at + timedelta(days=gridtrail.config.backup_keep_days))
     write_manifest(part, manifest, kept)
     return manifest
 

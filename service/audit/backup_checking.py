@@ -13,7 +13,8 @@ from service.audit.trees import Trees
 
 LOGS = {"events": ("ledger", "position", "line"), "root_entries": ("ledger", "position", "entry")}
 """Tables whose rows are the leaves of trees: log, index, entry."""
-STATED = {"ledgers": "The head", "checkpoints": "The published checkpoint"}
+HEAD = "The head"
+STATED = {"ledgers": HEAD, "root_logs": HEAD, "checkpoints": "The published checkpoint"}
 """Tables that state roots of logs: columns ledger, size, root."""
 SHOWN = 5
 
@@ -60,12 +61,11 @@ def faults_of(trees: Trees, stated: list[tuple[str, int, bytes, str]]) -> list[s
     trees.end()
     for log, size, root, what in stated:
         trees.compare(log, size, root, what)
-    heads = {log: size for log, size, _, what in stated if what == STATED["ledgers"]}
+    heads = {log: size for log, size, _, what in stated if what == HEAD}
     for log, size in trees.sizes.items():
-        # The head of the root log is its last entry: it has no row among the ledgers.
         if log in heads and heads[log] != size:
             trees.faults.append(f"{log} has {size} entries, and its head says {heads[log]}.")
-        if log not in heads and log.isdigit():
+        if log not in heads:
             trees.faults.append(f"{log} has entries and no head.")
     return trees.faults
 

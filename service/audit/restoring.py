@@ -23,13 +23,13 @@ from alembic.script import ScriptDirectory
 
 from domain.clock import utc_text
 from service import database as databases
-from service.audit.backup_checking import Checked, check, faults_of, says
+from service.audit.backup_checking import HEAD, Checked, check, faults_of, says
 from service.audit.backup_files import BadBackup, read_manifest, rows_of, sha256_of, sync_folder
 from service.audit.held import held_ledgers
 from service.audit.trees import Trees
 from service.database import is_sqlite, sqlite
 from service.ledger import schema
-from service.ledger.keys import ledger_origin
+from service.ledger.keys import log_origin
 from service.ledger.store import Ledgers
 from service.sync.photos import PhotoStore
 
@@ -244,7 +244,7 @@ def _check_loaded(conn: sa.Connection, manifest: dict[str, Any], begin: Begin) -
         count = conn.exec_driver_sql(f'SELECT count(*) FROM "{table["name"]}"').scalar_one()
         if count != table["rows"]:
             raise NotRestored(f"{table['name']} has {count} rows in the database and {table['rows']} in the backup.")
-    stated = [(each["ledger"], each["size"], base64.b64decode(each["root"]), "The head") for each in manifest["ledgers"]]
+    stated = [(each["ledger"], each["size"], base64.b64decode(each["root"]), HEAD) for each in manifest["ledgers"]]
     trees = Trees({log: {size} for log, size, _, _ in stated})
     ledgers = Ledgers(conn.engine)
     seen = begin(sum(size for _, size, _, _ in stated))
@@ -266,16 +266,17 @@ def _check_loaded(conn: sa.Connection, manifest: dict[str, Any], begin: Begin) -
 def _hold(conn: sa.Connection, manifest: dict[str, Any], now: str) -> list[str]:
     """Notes of each ledger, and of the root log, that more may have been signed under its name than is here. Gives the names."""
     origin, made_at = manifest["origin"], manifest["made_at"]
+    logs = [*manifest["ledgers"], *([manifest["root_log"]] if manifest.get("root_log") else [])]
     rows = [
         {
             "ledger": each["ledger"],
-            "origin": ledger_origin(origin, each["ledger"], each["incarnation"]),
+            "origin": log_origin(origin, each["ledger"], each["incarnation"]),
             "size": each["size"],
             "root": base64.b64decode(each["root"]),
             "made_at": made_at,
             "restored_at": now,
         }
-        for each in manifest["ledgers"]
+        for each in logs
     ]
     conn.execute(sa.delete(held_ledgers))
     if rows:

@@ -30,9 +30,9 @@ def new_incarnation() -> str:
     return secrets.token_hex(8)
 
 
-def begin_incarnation(conn: sa.Connection) -> None:
+def begin_incarnation(conn: sa.Connection, incarnation: str) -> None:
     """Gives the root log another origin, after a backup was restored that lacks what was signed. Its entries stay, as the ledgers' do."""
-    conn.execute(sa.update(root_logs).values(incarnation=new_incarnation()))
+    conn.execute(sa.update(root_logs).values(incarnation=incarnation))
     conn.execute(sa.update(checkpoints).values(rooted=-1))
 
 

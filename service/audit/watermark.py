@@ -11,10 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.audit.held import held_origins
 from service.audit.journal import Journal, TwoRoots
 from service.audit.tables import heads_of
 from service.audit.tiles import NotRecorded
-from service.database import reading
+from service.database import is_memory, reading
 from service.ledger.keys import log_origin
 from service.ledger.note import Checkpoint, Signer
 from service.ledger.store import Appended, Head, HistoryBehind
@@ -41,6 +42,8 @@ class Watermark:
         self._origins: dict[tuple[str, str], bytes] = {}
         self._sound: dict[bytes, tuple[bytes, bytes]] = {}
         """By origin: the stored frontier that this process knows the root of, and that root."""
+        self._held: frozenset[bytes] | None = None
+        """Origins that a restore holds. Looked up once: nobody restores under a running service."""
 
     # ---- before something is recorded
 
@@ -48,6 +51,8 @@ class Watermark:
         """HistoryBehind unless a ledger's head, held by the caller, is at or beyond all that was signed of it. About a microsecond."""
         origin = self._origins.get((ledger, incarnation)) or self._origin(ledger, incarnation)
         floor = self.journal.floor(origin)
+        if origin in self._held_origins():
+            raise HistoryBehind(ledger, floor[0] if floor else size, size)
         if floor is None:
             return
         signed, root = floor
@@ -102,7 +107,7 @@ class Watermark:
             origin = self._origin(head.ledger, head.incarnation)
             signed, root = self.journal.floors.get(origin, (0, b""))
             another = signed and head.size == signed and head.root != root
-            if head.size < signed or another or origin in self.journal.halted:
+            if head.size < signed or another or origin in self.journal.halted or origin in self._held_origins():
                 found.append(Behind(head.ledger, signed, head.size))
         return found
 
@@ -128,6 +133,17 @@ class Watermark:
                 log.error("the history of %s is not the one that was signed at size %d", origin.decode(), floor[0])
                 self.journal.halt(origin, floor[0])
         return self.behind(heads)
+
+    def _held_origins(self) -> frozenset[bytes]:
+        """The names under which nothing may be recorded, because the database says itself that it was restored."""
+        if self._held is None:
+            database = self.gridtrail.database
+            if is_memory(database):
+                self._held = frozenset()
+            else:
+                with reading(database) as conn:
+                    self._held = frozenset(origin.encode() for origin in held_origins(conn).values())
+        return self._held
 
     def _root(self, conn: sa.Connection, head: Head, size: int) -> bytes | None:
         try:

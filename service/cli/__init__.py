@@ -69,6 +69,7 @@ def sentence_of(wrong: Exception) -> str | None:
     """The sentence of an error that a person can act on; None for a bug, which keeps its traceback."""
     from service.audit.backup import NotBackedUp
     from service.audit.backup_files import BadBackup
+    from service.audit.continuing import NobodyApproved
     from service.audit.export_forms import MissingPackage
     from service.audit.journal import JournalRefused
     from service.audit.manifests import BadExport
@@ -90,8 +91,8 @@ def sentence_of(wrong: Exception) -> str | None:
     told = (
         *(Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, EntryTooLarge, ForeignOutbox, Refused, Unreachable),
         *(BadExport, MissingPackage),
-        *(NotBackedUp, BadBackup, NotRestored),
         *(HistoryBehind, JournalRefused),
+        *(NotBackedUp, BadBackup, NotRestored, NobodyApproved),
     )
     if isinstance(wrong, told):
         return str(wrong)

@@ -8,6 +8,7 @@ import click
 from tqdm import tqdm
 
 from service.audit.backup import Made, back_up
+from service.audit.backup_vault import back_up_vault, must_be_apart
 from service.cli.common import gridtrail
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -16,15 +17,24 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.command("backup")
 @click.argument("target", type=FOLDER)
 @click.option("--photos", is_flag=True, help="Also the photos, out of whatever store they are in.")
-def command(target: Path, photos: bool) -> None:
+@click.option("--vault", type=FOLDER, help="Also the key store of personal values, into this folder apart, to be deleted soon.")
+def command(target: Path, photos: bool, vault: Path | None) -> None:
     """Write everything in the database, as it stands at one moment, into the new folder TARGET; the service goes on meanwhile.
 
     The backup is then read again from the disk: every digest, and every ledger's tree from its lines. Exit code 1, and nothing under
     TARGET, where it does not verify. It goes into either database again: gridtrail restore.
     """
+    pieces = gridtrail()
+    if vault:
+        must_be_apart(target, vault)
     with bars("written", "verified") as begin:
-        made = back_up(gridtrail(), target, photos=photos, begin=begin)
+        made = back_up(pieces, target, photos=photos, begin=begin)
     show(made)
+    if vault:
+        # After the ledgers: a key is durable before anything is kept under it, so none of theirs is missing.
+        keys = back_up_vault(pieces, vault)
+        rows = sum(table["rows"] for table in keys["tables"] if table["name"] == "subject_keys")
+        click.echo(f"Vault    {vault}, {rows} keys. Delete it by {keys['delete_by']}: an erased value could be brought back with it.")
 
 
 def show(made: Made) -> None:

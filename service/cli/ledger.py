@@ -1,9 +1,10 @@
-"""``gridtrail ledger``: the stored lines, exactly as they are stored."""
+"""``gridtrail ledger``: the stored lines, exactly as they are stored; and how ledgers go on after a restore."""
 
 import sys
 
 import click
 
+from service.audit.continuing import Continued, Continuing, Waiting
 from service.cli.common import FORMATS, gridtrail, show_rows
 from service.database import reading
 
@@ -48,3 +49,35 @@ def show(ledger: str, start: int, end: int | None, limit: int | None) -> None:
         if not lines:
             break
     sys.stdout.buffer.flush()
+
+
+@command.command("continue")
+@click.argument("names", nargs=-1)
+@click.option("--new-incarnation", is_flag=True, required=True, help="Yes: the old names are given up for good.")
+@click.option("--reason", required=True, help="Why, in a sentence; it is recorded for ever. No names.")
+@click.option("--approved-by", required=True, help="Login or id of the person who answers for it.")
+@click.option("--all", "every", is_flag=True, help="Every ledger, not only those that are behind what was signed.")
+def go_on(names: tuple[str, ...], new_incarnation: bool, reason: str, approved_by: str, every: bool) -> None:
+    """After a restore: let the ledgers go on under new names, those that are behind what was signed of them, or NAMES.
+
+    The first entry of each says why, and what is missing. Tablets see the new name and send again what was lost. Again: goes on where it
+    was interrupted.
+    """
+    case = Continuing(gridtrail())
+    person = case.approver(approved_by)
+    waiting = case.waiting(names, every=every)
+    if absent := sorted(set(names) - {each.head.ledger for each in waiting}):
+        raise click.ClickException(f"There is no ledger {absent[0]}; gridtrail ledger list shows what there is.")
+    done = [continued for each in waiting if (continued := case.go_on(each, reason, person))]
+    if not done:
+        click.echo("Every ledger holds all that was signed of it; none goes on under a new name.")
+        return
+    show_rows([_told(each) for each in done], ("ledger", "kept", "signed", "missing", "old_name", "new_name"), "table")
+    click.echo(f"{len(done)} go on. Start the service; tablets send again what is missing.")
+
+
+def _told(done: Continued) -> dict[str, object]:
+    was: Waiting = done.was
+    signed, missing = (was.signed[0] if was.signed else "unknown"), ("unknown" if was.missing is None else was.missing)
+    names = {"old_name": was.origin.rpartition("/")[2], "new_name": done.origin.rpartition("/")[2]}
+    return {"ledger": was.head.ledger, "kept": was.head.size, "signed": signed, "missing": missing, **names}

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from domain.clock import system_clock
+from service.audit.backup_vault import check_vault, restore_vault
 from service.audit.restoring import NotEmpty, Restored, check_source, restore, restore_photos
 from service.cli.backup import FOLDER, bars
 from service.cli.common import gridtrail
@@ -24,12 +25,15 @@ ERASURE = "service.personal.erasure"
     "--nothing-lost", is_flag=True, help="The service was stopped before the backup and has not run since: ledgers keep their names."
 )
 @click.option("--photos", is_flag=True, help="Also put the backup's photos into the store, those that it has not.")
-def command(source: Path, only_check: bool, replace: bool, nothing_lost: bool, photos: bool) -> None:
+@click.option("--vault", type=FOLDER, help="Also the keys of this backup of the key store, those that it has not.")
+def command(source: Path, only_check: bool, replace: bool, nothing_lost: bool, photos: bool, vault: Path | None) -> None:
     """Put the backup SOURCE into the configured database, of either kind. The service must not run.
 
     The backup is checked before anything is touched, and the database before anybody can see it; a crash leaves what was there before.
     """
     config = Config.from_environment()
+    if vault:
+        check_vault(vault)
     with bars("checked", "restored", "verified") as begin:
         if only_check:
             manifest, checked = check_source(source, begin)
@@ -42,6 +46,8 @@ def command(source: Path, only_check: bool, replace: bool, nothing_lost: bool, p
     pieces = gridtrail()
     if photos:
         click.echo(f"Photos   {restore_photos(source, pieces.photos.store)} were put back.")
+    if vault:
+        click.echo(f"Vault    {restore_vault(pieces, vault)} keys were put back.")
     click.echo(f"Erasures {_erase_again(pieces)}")
     _say_what_follows(pieces, done)
 
@@ -58,8 +64,8 @@ def _restore(config: Config, source: Path, replace: bool, nothing_lost: bool, be
 
 def _erase_again(pieces: Any) -> str:
     """Whoever was erased since the backup was made comes back with it, and is erased again before anybody can read."""
-    if find_spec(ERASURE.rpartition(".")[0]) is None:
-        return "none: this release keeps no personal values."
+    if find_spec(ERASURE) is None:
+        return "none: this release erases nobody."
     again = importlib.import_module(ERASURE).reapply(pieces)
     return f"{again} were applied again."
 

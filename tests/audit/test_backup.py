@@ -123,7 +123,7 @@ def test_other_tools_can_check_the_digests(saved: Path) -> None:
 def test_the_manifest_says_what_a_whole_service_needs_besides(saved: Path) -> None:
     manifest = orjson.loads((saved / "manifest.json").read_bytes())
     assert {each["what"] for each in manifest["not_inside"]} >= {"signing key", "watermark journal", "vault keys", "photos"}
-    assert manifest["delete_by"] == "2026-12-26T01:00:00.000Z"
+    assert manifest["delete_by"] == "2026-12-21T01:00:00.000Z"
     assert "PRIVATE" not in (saved / "manifest.json").read_text()
 
 

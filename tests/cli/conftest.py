@@ -21,8 +21,9 @@ def terminal_on(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Term
     monkeypatch.chdir(folder)
     monkeypatch.setenv("GRIDTRAIL_DATABASE_URL", url)
 
-    def run(*arguments: object, code: int = 0, **settings: str) -> Result:
-        result = CliRunner().invoke(main, [str(each) for each in arguments], env=settings, prog_name="gridtrail", catch_exceptions=False)
+    def run(*arguments: object, code: int = 0, input: str | None = None, **settings: str) -> Result:
+        words = [str(each) for each in arguments]
+        result = CliRunner().invoke(main, words, env=settings, input=input, prog_name="gridtrail", catch_exceptions=False)
         assert result.exit_code == code, result.output
         return result
 

@@ -1,0 +1,85 @@
+"""``gridtrail backup``, ``restore`` and ``ledger continue`` at the terminal."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service.database import reading
+from service.wiring import Gridtrail
+from tests.check import check_everything
+from tests.cli.conftest import Terminal
+
+WHY = ("--reason", "the disk broke", "--approved-by")
+
+
+@pytest.fixture
+def seeded(terminal: Terminal, tmp_path: Path) -> Terminal:
+    """A terminal on the demo city, made by the migrations."""
+
+    def run(*arguments: object, **options: object) -> object:
+        return terminal(*arguments, **{"GRIDTRAIL_DATABASE_URL": f"sqlite:///{tmp_path}/demo.db", **options})
+
+    run("db", "upgrade")
+    run("seed", "--last-day", "2026-11-20")
+    return run  # type: ignore[return-value]
+
+
+def test_a_city_is_backed_up_restored_and_goes_on_under_new_names(
+    seeded: Terminal, pieces: Callable[..., Gridtrail], tmp_path: Path
+) -> None:
+    told = seeded("backup", "saved", "--photos", "--vault", "keys").output
+    assert "every digest and every root is right" in told
+    assert "signing key" in told
+    assert "Vault    keys" in told
+    assert "exists" in seeded("backup", "saved", code=1).output
+    assert "every root is right" in seeded("restore", "saved", "--check").output
+    assert "is not empty" in seeded("restore", "saved", code=1).output
+    assert "is not empty" in seeded("restore", "saved", "--replace", code=1, input="another.db\n").output
+
+    there = {"GRIDTRAIL_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
+    told = seeded("restore", "saved", "--photos", "--vault", "keys", **there).output
+    assert "gridtrail ledger continue --new-incarnation" in told
+    assert "signed" in seeded("areas", "import", _grid(tmp_path), code=1, **there).output
+    before = seeded("ledger", "list", "--format", "csv", **there).output
+    assert "neither a login nor the id" in seeded("ledger", "continue", "--new-incarnation", *WHY, "nobody", code=1, **there).output
+    told = seeded("ledger", "continue", "--new-incarnation", *WHY, "zhao", **there).output
+    assert "411502001" in told
+    assert "go on" in told
+    assert "none goes on" in seeded("ledger", "continue", "--new-incarnation", *WHY, "zhao", **there).output
+    after = seeded("ledger", "list", "--format", "csv", **there).output
+    assert {row.split(",")[3] for row in before.splitlines()[1:]} & {row.split(",")[3] for row in after.splitlines()[1:]} == set()
+    seeded("areas", "import", _grid(tmp_path), **there)
+    check_everything(pieces(database_url=there["GRIDTRAIL_DATABASE_URL"]))
+
+
+def _grid(folder: Path) -> Path:
+    path = folder / "areas.csv"
+    path.write_text("code,name\n411502001001077,one more\n")
+    return path
+
+
+def test_a_database_is_moved_without_new_names_where_nothing_was_lost(
+    seeded: Terminal, pieces: Callable[..., Gridtrail], tmp_path: Path
+) -> None:
+    seeded("backup", "saved")
+    there = {"GRIDTRAIL_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
+    assert "ledger continue" not in seeded("restore", "saved", "--nothing-lost", **there).output
+    seeded("areas", "import", _grid(tmp_path), **there)
+    seeded("backup", "again", **there)
+    told = seeded("restore", "again", "--replace", input="demo.db\n").output
+    assert "Its name, to go on" in told
+    with reading(pieces(database_url=f"sqlite:///{tmp_path}/demo.db").database) as conn:
+        assert pieces().ledgers.head(conn, "411502001").size == 408
+
+
+def test_new_names_are_given_only_where_that_is_said(seeded: Terminal) -> None:
+    assert "--new-incarnation" in seeded("ledger", "continue", *WHY, "zhao", code=2).output
+    assert "none goes on" in seeded("ledger", "continue", "--new-incarnation", *WHY, "zhao").output
+    assert "There is no ledger" in seeded("ledger", "continue", "999999999", "--new-incarnation", *WHY, "zhao", code=1).output
+    assert "411502001" in seeded("ledger", "continue", "411502001", "--new-incarnation", *WHY, "zhao").output
+
+
+@pytest.mark.parametrize("source", ["nowhere", "."])
+def test_what_is_no_backup_is_one_sentence(terminal: Terminal, source: str) -> None:
+    assert "is no backup" in terminal("restore", source, code=1).output
