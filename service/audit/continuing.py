@@ -5,7 +5,6 @@ position stays the leaf's index, and the first entry that follows says what happ
 transaction, so a crash in between leaves some done and the others held; doing it again goes on with those.
 """
 
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,6 @@ from service.inspection import drafts_of
 from service.ledger import bulk
 from service.ledger.keys import log_origin
 from service.ledger.store import Head
-from service.ledger.tables import ledgers
 from service.sync.facts import b64
 
 STREAMS = UUID("3d0f5c2b-8f3e-5d0a-9a55-6f1c6f0b7a44")
@@ -78,16 +76,13 @@ class Continuing:
 
     def go_on(self, was: Waiting, reason: str, approved_by: str) -> Continued | None:
         """Gives a log its new name and says so, in one transaction. None where somebody did it meanwhile."""
-        log, new = was.head.ledger, secrets.token_hex(8)
+        log = was.head.ledger
         told = self.gridtrail.config.city if log == ROOT else log
         with writing(self.database) as conn:
             if not self._is_still(conn, was.head):
                 return None
+            new = rootlog.begin_incarnation(conn) if log == ROOT else self.gridtrail.ledgers.begin_incarnation(conn, log)
             drafts = drafts_of(self._fact(conn, was, new, reason, approved_by))
-            if log == ROOT:
-                rootlog.begin_incarnation(conn, new)
-            else:
-                conn.execute(sa.update(ledgers).where(ledgers.c.ledger == log).values(incarnation=new))
             conn.execute(sa.delete(held_ledgers).where(held_ledgers.c.ledger == log))
             appended = self.gridtrail.ledgers.append(conn, told, drafts)
         return Continued(was, self._origin(log, new), told, appended.first)

@@ -30,10 +30,12 @@ def new_incarnation() -> str:
     return secrets.token_hex(8)
 
 
-def begin_incarnation(conn: sa.Connection, incarnation: str) -> None:
+def begin_incarnation(conn: sa.Connection) -> str:
     """Gives the root log another origin, after a backup was restored that lacks what was signed. Its entries stay, as the ledgers' do."""
+    incarnation = new_incarnation()
     conn.execute(sa.update(root_logs).values(incarnation=incarnation))
     conn.execute(sa.update(checkpoints).values(rooted=-1))
+    return incarnation
 
 
 def due(conn: sa.Connection, now: datetime, every_s: float) -> bool:

@@ -194,14 +194,11 @@ class Ledgers:
         bulk.make_head(driver, ledger, Frontier().to_bytes(), EMPTY_ROOT, _new_incarnation())
         return bulk.take_heads(driver, [ledger])[0]
 
-    def begin_incarnation(self, conn: sa.Connection) -> list[Head]:
-        """Gives every ledger a new incarnation; to be called once after a backup was restored, before anybody may upload again.
-
-        Tablets see it in their next receipt and send again what they had kept, so that what the backup lacked comes back.
-        """
-        for ledger in self.ledgers(conn):
-            conn.execute(sa.update(ledgers).where(ledgers.c.ledger == ledger).values(incarnation=_new_incarnation()))
-        return self.heads(conn)
+    def begin_incarnation(self, conn: sa.Connection, ledger: str) -> str:
+        """Gives a ledger a name that it never had, which its next entry is the first to bear. Called by service.audit.continuing only."""
+        incarnation = _new_incarnation()
+        conn.execute(sa.update(ledgers).where(ledgers.c.ledger == ledger).values(incarnation=incarnation))
+        return incarnation
 
     # ---- reading
 

@@ -206,7 +206,7 @@ def test_a_new_incarnation_is_another_origin_and_goes_on(town: Town) -> None:
     sync(town)
     cut_tail(town, SUB_A, heads(town)[SUB_A].size - 2)
     with writing(town.gridtrail.database) as conn:
-        town.gridtrail.ledgers.begin_incarnation(conn)
+        town.gridtrail.ledgers.begin_incarnation(conn, SUB_A)
     assert append(town.gridtrail.ledgers, SUB_A, drafts(1)).ledger == SUB_A
 
 

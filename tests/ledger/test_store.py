@@ -212,12 +212,14 @@ def _overhead(store: Ledgers) -> int:
         return len(store.lines(conn, NEIGHBOUR)[0]) - 2
 
 
-def test_after_a_restore_every_ledger_goes_on_under_a_new_incarnation(store: Ledgers) -> None:
+def test_a_ledger_under_a_new_name_keeps_its_entries_and_its_neighbours_keep_theirs(store: Ledgers) -> None:
     before = {ledger: append(store, ledger, drafts(2)) for ledger in (SUBDISTRICT, NEIGHBOUR)}
     with writing(store.engine) as conn:
-        heads = store.begin_incarnation(conn)
-    assert {head.ledger: (head.size, head.root) for head in heads} == {name: (each.size, each.root) for name, each in before.items()}
-    assert len({head.incarnation for head in heads} | {each.incarnation for each in before.values()}) == 4
+        new = store.begin_incarnation(conn, SUBDISTRICT)
+        heads = {head.ledger: head for head in store.heads(conn)}
+    assert {name: (head.size, head.root) for name, head in heads.items()} == {name: (each.size, each.root) for name, each in before.items()}
+    assert heads[SUBDISTRICT].incarnation == new != before[SUBDISTRICT].incarnation
+    assert heads[NEIGHBOUR].incarnation == before[NEIGHBOUR].incarnation
     assert append(store, SUBDISTRICT, drafts(1)).first == 2
     assert check_ledger(store.engine, SUBDISTRICT) == 3
 

@@ -10,13 +10,14 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from service.database import CommitUnknown, open_database, writing
+from service.audit.continuing import Continuing
+from service.database import CommitUnknown, open_database
 from service.ledger.tree import Frontier, leaf_hash
 from service.sync import upload
 from service.tablet_client import Tablet, Unreachable
 from service.wiring import make_app
 from tests.check import check_everything
-from tests.sync.town import A1, Town
+from tests.sync.town import A1, SUB_A, Town, person
 
 
 class Crash(BaseException):
@@ -256,10 +257,10 @@ def test_after_an_older_backup_is_restored_the_tablet_sends_again_what_was_lost(
     with pytest.raises(Unreachable):
         tablet.sync()
     assert {status for _, _, status in town.network.sent[-3:]} == {503}
-    with writing(database) as conn:
-        town.gridtrail.ledgers.begin_incarnation(conn)
+    case = Continuing(town.gridtrail)
+    assert [case.go_on(each, "a backup was restored", person("chen")).ledger for each in case.waiting()] == [SUB_A]
     synced = tablet.sync()
-    assert (synced.rewound, synced.recorded) == (3, 3)
+    assert (synced.rewound, synced.recorded) == (0, 3)
     assert [each["state"]["entry"]["seq"] for each in town.uploaded()] == [0, 1, 2, 3]
     check_everything(town.gridtrail)
 
