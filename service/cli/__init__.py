@@ -23,6 +23,7 @@ COMMANDS = (
     "keys",
     "ledger",
     "people",
+    "proof",
     "replay",
     "restore",
     "rulebooks",
