@@ -14,17 +14,17 @@ from service.audit.verifying.faults import Findings
 from service.ledger.tree import Frontier
 
 SCHEMA = """
-CREATE TABLE leaves (tablet TEXT, seq INT, leaf BLOB, ledger TEXT, position INT, refused INT, stream TEXT, version INT);
+CREATE TABLE leaves (tablet TEXT, seq INT, leaf BLOB, ledger TEXT, position INT, refused INT, stream TEXT, version INT, numbered INT);
 CREATE TABLE uploads (tablet TEXT, ledger TEXT, position INT, first INT, size INT, recorded INT, refused INT, root BLOB);
 CREATE TABLE starts (tablet TEXT, ledger TEXT, frontier BLOB);
 CREATE TABLE reapplied (ledger TEXT, stream TEXT, version INT, tablet TEXT, seq INT, leaf BLOB, by_ledger TEXT, by_position INT);
 """
-TABLES = {"leaves": 8, "uploads": 8, "starts": 3, "reapplied": 8}
+TABLES = {"leaves": 9, "uploads": 8, "starts": 3, "reapplied": 8}
 TOGETHER = 5000
 
 
 class Leaf(NamedTuple):
-    """An entry's leaf, and where the event stands that holds it."""
+    """An entry's leaf, and where the event stands that holds it. numbered: whether its row has the number; None where there is no row."""
 
     tablet: str
     seq: int
@@ -34,6 +34,7 @@ class Leaf(NamedTuple):
     refused: bool
     stream: str
     version: int
+    numbered: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,8 @@ def _match_reapplied(conn: sqlite3.Connection, findings: Findings, walked: froze
         found = Leaf(*row)
         if (found.tablet, found.seq, found.leaf) != (tablet, seq, leaf):
             findings.add("reapplied_wrong", by, position, f"the event at {found.position} of {ledger} is not the entry that was refused")
+        if found.numbered:
+            findings.add("column_wrong", ledger, found.position, f"seq is {found.seq}, and a re-applied entry has none there")
         conn.execute("DELETE FROM leaves WHERE ledger = ? AND stream = ? AND version = ?", event)
 
 
@@ -171,6 +174,8 @@ def _judge_upload(conn: sqlite3.Connection, findings: Findings, tree: Frontier, 
             what = f"entry {leaf.seq} of tablet {tablet} stands at {other.position} of {other.ledger} too"
             findings.add("entry_twice", leaf.ledger, leaf.position, what)
         found.setdefault(leaf.seq, leaf)
+        if leaf.numbered == 0:
+            findings.add("column_wrong", leaf.ledger, leaf.position, f"seq is None, and the line says {leaf.seq!r}")
     conn.execute("DELETE FROM leaves WHERE tablet = ? AND seq < ?", (tablet, upload.size))
     missing = [seq for seq in range(tree.size, upload.size) if seq not in found]
     if missing:

@@ -34,7 +34,7 @@ def _stands(conn: sa.Connection, ledger: str, findings: Findings) -> dict[str, i
     """How far each read model says that it is. One that is behind is compared as far as it came, and that is said."""
     from service.ledger.tables import events
 
-    size = (conn.scalar(sa.select(sa.func.max(events.c.position)).where(events.c.ledger == ledger)) or -1) + 1
+    size = conn.scalar(sa.select(sa.func.coalesce(sa.func.max(events.c.position) + 1, 0)).where(events.c.ledger == ledger)) or 0
     P = PROGRESS.c
     rows = conn.execute(sa.select(P.read_model, P.position, P.parked_position).where(P.ledger == ledger))
     found = {row.read_model: row for row in rows if row.read_model in READ_MODELS}

@@ -21,6 +21,7 @@ from service.audit.verifying.sources import Source, Wanted
 from service.audit.verifying.states import compare_states
 from service.audit.verifying.walking import Tick, Walk, Walked
 
+LEAST = 20_000
 OnEvents = Callable[[int], Any]
 
 
@@ -53,11 +54,16 @@ class Task:
     crossing: Path
 
 
-def verify(source: Source, wanted: Wanted, *, jobs: int = 1, on_events: OnEvents = lambda _: None) -> Verified:
-    """Verifies a history. Faults are in the findings, never raised; what is raised means that it could not be checked."""
+def verify(source: Source, wanted: Wanted, *, jobs: int = 1, on_events: OnEvents = lambda _: None, least: int = LEAST) -> Verified:
+    """Verifies a history. Faults are in the findings, never raised; what is raised means that it could not be checked.
+
+    least: a history of fewer events is not worth the start of other processes.
+    """
     began, findings = time.perf_counter(), Findings(stop_after=wanted.stop_after)
     found = Verified(findings, jobs=jobs)
     logs = {ledger: size for ledger, size in source.logs().items() if not wanted.logs or ledger in wanted.logs}
+    if sum(logs.values()) < least:
+        found.jobs = jobs = 1
     with tempfile.TemporaryDirectory(prefix="gridtrail-audit-") as folder, suppress(Enough):
         try:
             knowledge = gather(source)

@@ -66,9 +66,9 @@ class Tablets:
 
     # ---- entries
 
-    def leaf(self, event: Recorded, tablet: str, seq: Any, leaf: bytes, refused: bool) -> bool | None:
+    def leaf(self, event: Recorded, tablet: str, seq: Any, leaf: bytes, refused: bool, numbered: bool | None = None) -> bool | None:
         """Takes an entry's leaf in. True where the entry stands in the tablet's tree already, so that this must be its re-application."""
-        made = Leaf(tablet, seq, leaf, self.ledger, event.position, refused, event.stream, event.version)
+        made = Leaf(tablet, seq, leaf, self.ledger, event.position, refused, event.stream, event.version, numbered)
         mine = self.mine.get(tablet)
         if type(seq) is not int or seq < 0:
             self.report("entry_unsealed", event.position, f"an entry of tablet {tablet} with the number {seq!r}")

@@ -142,9 +142,9 @@ class Walk:
         self.last = max(self.last, event.recorded_at)
         if self.until is not None and place >= self.until:
             return
-        again = self._tablets_part(event, raw) if raw is not None else None
+        again = self._tablets_part(event, raw, row) if raw is not None else None
         if row is not None:
-            self.columns.check(event, row, self._seq_column(event, raw, again))
+            self.columns.check(event, row, self._seq_column(event, raw, again, row))
         self._stream_part(event, line, state, raw, place)
 
     def _read(self, place: int, line: bytes) -> tuple[Recorded | None, bytes, bytes | None]:
@@ -187,18 +187,23 @@ class Walk:
         told["entry"] = entry
         return same
 
-    def _tablets_part(self, event: Recorded, raw: bytes | None) -> bool | None:
+    def _tablets_part(self, event: Recorded, raw: bytes | None, row: tuple[Any, ...] | None) -> bool | None:
         refused = event.topic == "refused.kept"
         raw = raw_of(event, raw)
         if raw is None or (refused and event.state.get("code") == FORKED):
             return None
         leaf, seq = leaf_hash(raw), seq_of(event)
-        return self.tablets.leaf(event, event.state.get("tablet"), seq, leaf, refused)  # type: ignore[arg-type]
+        numbered = row[8] is not None if row is not None else None
+        return self.tablets.leaf(event, str(event.state.get("tablet")), seq, leaf, refused, numbered)
 
-    def _seq_column(self, event: Recorded, raw: bytes | None, again: bool | None) -> int | None:
+    def _seq_column(self, event: Recorded, raw: bytes | None, again: bool | None, row: tuple[Any, ...]) -> int | None:
+        """The number that must stand beside the line. A re-applied entry has none; of a foreign tablet's, the crossing tells which are."""
         if event.topic == "refused.kept":
             return None if event.state["code"] == FORKED else event.state["seq"]
-        return None if raw is None or again else event.state["entry"]["seq"]
+        if raw is None or again or (again is None and row[8] is None):
+            return None
+        seq: int = event.state["entry"]["seq"]
+        return seq
 
     # ---- the event in its stream
 
