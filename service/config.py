@@ -4,6 +4,7 @@ A wrong value is refused with a sentence that names the variable.
 """
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,14 @@ def _database_url(url: str) -> None:
 def _city(code: str) -> None:
     if not (len(code) == 4 and code.isascii() and code.isdigit()):
         raise ValidationError("must be a city's 4-digit division code, such as 4115")
+
+
+WITNESS = re.compile(r"([^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+)@(https?://\S+)")
+
+
+def _witnesses(items: str) -> None:
+    if not all(WITNESS.fullmatch(item) for item in items.split()):
+        raise ValidationError("must be items such as witness.example/1+0123abcd+BASE64@https://witness.example, with spaces between")
 
 
 POSITIVE = validate.Range(min=1)
@@ -99,6 +108,7 @@ class Config:
     root_log_s: float = setting(60.0, "Least seconds between two appends to the root log.", validate.Range(min=0, max=86_400))
     backup_keep_days: int = setting(30, "Days that backups and archived logs are kept; erasures record the end.", NOT_NEGATIVE)
     vault_backup_keep_days: int = setting(7, "Days that backups of the key store are kept; not longer than the others.", NOT_NEGATIVE)
+    witnesses: str = setting("", "Witnesses of the root log: <verifier key>@<URL>, with spaces between.", _witnesses)
     metrics_token: str = setting("", "Bearer token for /metrics; empty: only from this machine.")
     log_format: str = setting("json", "json or text.", validate.OneOf(["json", "text"]))
     log_level: str = setting("info", "Least level that is logged; access lines are info.", validate.OneOf(LEVELS))

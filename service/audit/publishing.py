@@ -7,7 +7,7 @@ another root of one size.
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +17,7 @@ from domain.clock import utc_text
 from service.audit import rootlog
 from service.audit.tables import NEVER_ROOTED, ROOT, Published, all_published, checkpoints, heads_of
 from service.audit.tiles import NotRecorded
+from service.audit.witnessing import Witnesses
 from service.database import reading, writing
 from service.ledger.bulk import insert_unless_present
 from service.ledger.note import split_note
@@ -30,15 +31,26 @@ COUNTED = {"preserve_rowcount": True}
 
 
 class Publisher:
-    """Publishes the checkpoints of one database's logs. Holds no state beside its pieces."""
+    """Publishes the checkpoints of one database's logs. Holds no state beside its pieces and who of the witnesses is away."""
 
     def __init__(self, gridtrail: Any) -> None:
         self.gridtrail = gridtrail
         self.database: sa.Engine = gridtrail.database
         self.config = gridtrail.config
         self.clock = gridtrail.clock
+        self.witnesses = Witnesses(gridtrail)
 
     def turn(self) -> int:
+        """Publishes every log that grew, and the root log when it is due; then asks the witnesses. Gives how many were published."""
+        published = self.publish()
+        self.follow_up()
+        return published
+
+    def follow_up(self) -> None:
+        """What others put to the root log's checkpoint. They may be slow or away; nothing else waits for them."""
+        self.witnesses.turn()
+
+    def publish(self) -> int:
         """Publishes every log that grew, and the root log when it is due. Gives how many checkpoints were published."""
         self.gridtrail.watermark.journal.tend()
         published = self._publish(self._due(self._heads()))
@@ -47,11 +59,18 @@ class Publisher:
         return published
 
     def run(self, stop: threading.Event) -> None:
+        """Publishes until told to stop, and beside it asks the witnesses."""
+        beside = threading.Thread(target=self._again, args=(stop, self.follow_up), name="witnesses")
+        beside.start()
+        self._again(stop, self.publish)
+        beside.join()
+
+    def _again(self, stop: threading.Event, work: Callable[[], Any]) -> None:
         """Takes turns until told to stop. Whatever the database does, it tries again, later each time."""
         pause = self.config.publish_s
         while not stop.is_set():
             try:
-                self.turn()
+                work()
                 pause = self.config.publish_s
             except Exception:
                 log.exception("the publisher could not take a turn; it tries again")

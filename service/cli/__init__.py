@@ -31,6 +31,7 @@ COMMANDS = (
     "serve",
     "simulate",
     "tablets",
+    "witness",
 )
 """Each is a module of this package with a ``command``; only the one that is asked for is imported."""
 

@@ -19,24 +19,33 @@ class KeyRefused(RuntimeError):
 def new_key(path: str | Path) -> Ed25519PrivateKey:
     """Makes a key and writes it as PEM into a new file that only its owner can read. FileExistsError where there is one already."""
     key = Ed25519PrivateKey.generate()
+    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return key
+
+
+def write_private(path: str | Path, content: bytes) -> None:
+    """Writes a new file that only its owner can read, down to the disk. FileExistsError where there is one already."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    return key
+
+
+def private_text(path: str | Path) -> str:
+    """The text of a file that holds a key. KeyRefused where others can read the file too."""
+    with Path(path).open("rb") as file:
+        others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
+        if others:
+            raise KeyRefused(f"{path} can be read by others; run: chmod 600 {path}")
+        return file.read().decode("ascii", "replace")
 
 
 def load_key(path: str | Path) -> Ed25519PrivateKey:
     """The key in a file: PEM (PKCS 8), or base64 of the 32-byte seed. KeyRefused where others can read the file too."""
-    path = Path(path)
-    with path.open("rb") as file:
-        others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
-        if others:
-            raise KeyRefused(f"{path} can be read by others; run: chmod 600 {path}")
-        return parse_key(file.read().decode("ascii", "replace"))
+    return parse_key(private_text(path))
 
 
 def parse_key(value: str) -> Ed25519PrivateKey:
