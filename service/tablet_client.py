@@ -19,7 +19,7 @@ import urllib3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.ledger.note import Checkpoint, Verifier, open_checkpoint, unbase64
-from service.ledger.tree import Frontier
+from service.ledger.tree import EMPTY_ROOT, Frontier
 from service.sync.codes import proof_text
 from service.tablet_outbox import LostHistory, OtherHistory, Outbox, entry_bytes
 from service.tablet_proving import Proved, prove
@@ -159,6 +159,24 @@ class Tablet:
         told = answer.json()
         with self.outbox.changing():
             self.outbox.remember(**{name: told[name] for name in names})
+
+    def enrol_again(self, code: str) -> None:
+        """After a restore of a backup that is older than the enrolment: enrols with a new code and the same key, and sends all anew.
+
+        Refused where the service knows the tablet: then sync sends again what is missing. LostHistory where entry 0 was forgotten.
+        """
+        if self.outbox.fact("token"):
+            try:
+                self._ask("GET", "/v1/sync/standing", None, {})
+            except Refused as no:
+                if no.status != 401:
+                    raise
+            else:
+                raise Refused(409, {"code": "known_tablet", "detail": "The service knows this tablet; sync sends again what it lacks."})
+            self.outbox.rewind(0, EMPTY_ROOT)
+            self.outbox.remember(token=None, incarnations={}, cursor=None)
+            self.outbox.db.execute("UPDATE photos SET sent = 0")
+        self._enrol(self.outbox.fact("url"), code, None)
 
     @property
     def key(self) -> Ed25519PrivateKey:

@@ -137,7 +137,11 @@ class Outbox:
             if receipt["outcomes"]:
                 self.db.execute("INSERT INTO receipts VALUES (?, ?)", (now, json.dumps(receipt)))
             self.see(receipt["ledgers"], now)
-            self.remember(confirmed=size, incarnations={**self.fact("incarnations", {}), **incarnations_of(receipt)})
+            before, told = self.fact("incarnations", {}), incarnations_of(receipt)
+            if any(before.get(ledger, name) != name for ledger, name in told.items()):
+                # A backup was restored: which photos it lacks, nobody says. Those that are there are only looked at again.
+                self.db.execute("UPDATE photos SET sent = 0")
+            self.remember(confirmed=size, incarnations={**before, **told})
 
     def see(self, heads: Iterable[dict[str, Any]], now: float) -> None:
         """Keeps signed checkpoints until it is shown that they belong to one history; inside ``changing``."""

@@ -1,32 +1,42 @@
 """The whole drill: a backup, more work, the database lost, restored, refused, continued; and nothing is lost or doubled in the end."""
 
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 from uuid import uuid4
 
 import orjson
 import pytest
 import sqlalchemy as sa
 
+from domain.refusals import ReasonNeeded
 from service.audit.backup import back_up
-from service.audit.continuing import Continuing
+from service.audit.continuing import Continuing, NobodyApproved
 from service.audit.held import held_origins
 from service.audit.restoring import restore
 from service.audit.tables import ROOT, checkpoints, published, root_head
 from service.database import open_database, reading
 from service.ledger import schema
 from service.ledger.note import Verifier, open_checkpoint
-from service.ledger.store import HistoryBehind
+from service.ledger.store import HistoryBehind, Ledgers
 from service.ledger.tree import leaf_hash, root_of
 from service.sync.facts import b64
-from service.tablet_client import Tablet, Unreachable
+from service.sync.tables import photos
+from service.tablet_client import Refused, Tablet, Unreachable
 from service.wiring import Gridtrail, make_app
+from tests.audit.backups import PHOTO
 from tests.check import all_lines, check_everything
 from tests.sync.town import A1, A2, B1, Town, person
 from tests.sync.town import ROOT as SYSTEM
 
 WHY = "The disk broke; the backup of the night was restored."
+
+
+class Crash(BaseException):
+    """The machine stops."""
 
 
 class Drill:
@@ -57,6 +67,7 @@ class Drill:
         self.visits(self.wang, A1, count)
         self.visits(self.qian, B1, count)
         self.gridtrail.publisher.turn()
+        self.proved = [tablet.prove() for tablet in (self.wang, self.qian)]
 
     def lose(self, source: Path, *, journal: bool = True, held: bool = True) -> None:
         """The database is lost, perhaps with the machine; the backup is restored, and the service starts again on it."""
@@ -134,6 +145,7 @@ def test_after_a_restore_nothing_is_lost_and_nothing_is_doubled(drill: Drill, tm
     assert (drill.wang.sync().recorded, drill.qian.sync().recorded) == (4 + 1, 4)
     assert drill.hand.send([drill.hand.entry(0, area=A2)]).status_code == 200
     drill.work(1)
+    assert [(each.begun_anew, each.waiting) for each in drill.proved] == [(1, 0), (1, 0)]
     again = drill.entries()
     assert len(again) == len(set(again)) == len(expected) + 4
     assert set(expected) <= set(again)
@@ -170,3 +182,163 @@ def _old_checkpoints_still_verify(drill: Drill, old: dict[str, Any], before: dic
         assert head is not None
         assert published(conn, ROOT).size == head.size
         assert not held_origins(conn)
+
+
+def test_photos_that_the_backup_lacks_are_sent_again(drill: Drill, tmp_path: Path) -> None:
+    saved = back_up(drill.gridtrail, tmp_path / "saved").folder
+    name = drill.wang.add_photo(PHOTO)
+    drill.wang.record("visit.made", str(uuid4()), A1, {"household": "H-1", "outcome": "met", "photos": [name]})
+    assert drill.wang.sync().photos == 1
+    drill.lose(saved)
+    drill.go_on()
+    assert drill.wang.sync().photos == 1
+    assert drill.wang.sync().photos == 0
+    with reading(drill.gridtrail.database) as conn:
+        assert conn.scalars(sa.select(photos.c.sha256)).all() == [name]
+
+
+def test_a_tablet_that_the_backup_does_not_know_enrols_again_and_sends_everything(drill: Drill, tmp_path: Path) -> None:
+    saved = back_up(drill.gridtrail, tmp_path / "saved").folder
+    late = drill.town.tablet("moved", "late.db")
+    drill.visits(late, B1, 3)
+    with pytest.raises(Refused, match="knows this tablet"):
+        late.enrol_again(drill.town.code("moved"))
+    drill.lose(saved)
+    drill.go_on()
+    with pytest.raises(Refused) as no:
+        late.sync()
+    assert no.value.status == 401
+    late.enrol_again(drill.town.code("moved"))
+    assert late.sync().recorded == 3
+    assert drill.entries() == [(late.id, 0), (late.id, 1), (late.id, 2)]
+    check_everything(drill.gridtrail)
+
+
+def test_a_crash_between_two_ledgers_is_gone_on_from(drill: Drill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drill.work(2)
+    saved = back_up(drill.gridtrail, tmp_path / "saved").folder
+    drill.work(1)
+    drill.lose(saved)
+    append, done = Ledgers.append, []
+
+    def dies(ledgers: Ledgers, conn: sa.Connection, ledger: str, drafts: Any) -> Any:
+        done.append(append(ledgers, conn, ledger, drafts))
+        if len(done) == 2:
+            raise Crash
+        return done[-1]
+
+    monkeypatch.setattr(Ledgers, "append", dies)
+    with pytest.raises(Crash):
+        drill.go_on()
+    monkeypatch.undo()
+    drill.start()
+    before = len(drill.town.events("ledger.continued"))
+    assert before == 1
+    drill.go_on()
+    continued = [each["ledger"] for each in drill.town.events("ledger.continued")]
+    assert sorted(continued) == sorted([*drill.lines(), drill.gridtrail.config.city])
+    drill.work(1)
+    check_everything(drill.gridtrail)
+
+
+def test_only_those_that_are_behind_go_on_unless_all_are_asked_for(drill: Drill) -> None:
+    drill.work(1)
+    assert drill.go_on() == []
+    (one,) = drill.go_on(names=["411502001"])
+    assert (one.ledger, one.was.missing, one.was.signed[0]) == ("411502001", 0, one.was.head.size)
+    others = {each.ledger for each in drill.go_on(every=True)}
+    assert others == {*drill.lines()} - {"411502001"}
+    drill.work(1)
+    check_everything(drill.gridtrail)
+
+
+def test_a_ledger_that_was_continued_meanwhile_is_left_alone(drill: Drill) -> None:
+    drill.work(1)
+    case = Continuing(drill.gridtrail)
+    waiting = case.waiting(every=True)
+    assert len([each for each in waiting if case.go_on(each, WHY, person("chen"))]) == len(waiting)
+    assert [case.go_on(each, WHY, person("chen")) for each in waiting] == [None] * len(waiting)
+
+
+def test_whoever_approves_is_registered_and_says_why(drill: Drill) -> None:
+    case = Continuing(drill.gridtrail)
+    for nobody in ("", "Zhang San", str(uuid4())):
+        with pytest.raises(NobodyApproved):
+            case.approver(nobody)
+    assert case.approver(person("chen")) == person("chen")
+    (one,) = case.waiting(["411502001"])
+    for reason in ("", " ", "x" * 501, "\0"):
+        with pytest.raises(ReasonNeeded):
+            case.go_on(one, reason, person("chen"))
+
+
+def test_a_restore_after_a_restore_goes_on_under_a_third_name(drill: Drill, tmp_path: Path) -> None:
+    drill.work(2)
+    first = back_up(drill.gridtrail, tmp_path / "first").folder
+    drill.work(2)
+    drill.lose(first)
+    drill.go_on()
+    drill.work(1)
+    second = back_up(drill.gridtrail, tmp_path / "second").folder
+    drill.work(3)
+    expected = drill.entries()
+    drill.lose(second)
+    drill.go_on()
+    drill.work(1)
+    assert set(expected) < set(drill.entries())
+    told = [each["state"] for each in drill.town.events("ledger.continued") if each["ledger"] == "411502001"]
+    assert told[1]["old_origin"] == told[0]["origin"]
+    check_everything(drill.gridtrail)
+
+
+# ---- the same database, after a crash
+
+
+def test_whoever_is_killed_in_the_middle_of_uploads_raises_no_alarm(drill: Drill, tmp_path: Path) -> None:
+    """Processes that work and are killed without warning: what was signed is never ahead of what was recorded."""
+    path = str(tmp_path / "worked.db")
+    drill.town.tablet("wang", "worked.db").outbox.close()
+    drill.gridtrail.database.dispose()
+    drill.gridtrail.forget()
+    for _ in range(3):
+        signed = _size(tmp_path / "signed.journal")
+        child = os.fork()
+        if child == 0:
+            _work_for_ever(drill, path)
+        try:
+            deadline = time.monotonic() + 60
+            while _size(tmp_path / "signed.journal") < signed + 2000:
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        drill.start()
+        assert drill.gridtrail.watermark.check_all() == []
+        assert drill.go_on() == []
+        drill.gridtrail.publisher.turn()
+        drill.gridtrail.database.dispose()
+        drill.gridtrail.forget()
+    drill.start()
+    tablet = Tablet(path, **drill.town.options())
+    tablet.sync()
+    assert [seq for owner, seq in drill.entries() if owner == tablet.id] == list(range(tablet.outbox.size))
+    check_everything(drill.gridtrail)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _work_for_ever(drill: Drill, path: str) -> Never:
+    """A process of the service with a tablet that never rests."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        drill.start()
+        tablet = Tablet(path, **drill.town.options())
+        while True:
+            tablet.record("visit.made", str(uuid4()), A2, {"household": "H-1", "outcome": "met"})
+            tablet.sync()
+            drill.gridtrail.publisher.turn()
+    finally:
+        os._exit(1)
