@@ -1,6 +1,6 @@
 """What can be true: aggregates, events and rules of the field. Imports every aggregate, so that recorded topics resolve."""
 
-from domain import areas, case, incarnation, patrol, people, rulebook, tablet, visit
+from domain import access, areas, case, incarnation, patrol, people, rulebook, tablet, visit
 
 AGGREGATES = (
     areas.Area,
@@ -12,6 +12,7 @@ AGGREGATES = (
     case.Case,
     rulebook.Rulebook,
     incarnation.Incarnation,
+    access.AccessDay,
 )
 
 

@@ -82,10 +82,13 @@ def history(
     ledger: str | None = None,
     as_of_position: int | None = None,
     as_of_time: str | None = None,
+    happened_by: str | None = None,
     after: After = None,
     limit: int = 100,
 ) -> list[Row]:
     """A visible case's events in order, whole or as they were recorded up to a position or a time (both inclusive). Cursor: (version,).
+
+    happened_by: those that had happened by a time, whenever they were recorded; none where the report had not.
 
     All of one ledger, the one of the case that ``open_cases.get_case`` gives.
     """
@@ -94,4 +97,8 @@ def history(
         query = query.where(C.position <= as_of_position)
     if as_of_time is not None:
         query = query.where(C.recorded_at <= as_of_time)
+    if happened_by is not None:
+        first = sa.alias(TABLE).c
+        begun = sa.select(first.version).where(first.ledger == C.ledger, first.case_id == C.case_id, first.version == 1)
+        query = query.where(C.happened_at <= happened_by, begun.where(first.happened_at <= happened_by).exists())
     return page(conn, query, (C.version,), after, limit)

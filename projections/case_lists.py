@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from domain.areas import ledger_of
 from projections.open_cases import IS_OPEN, IS_OVER, TABLE, C
-from projections.paging import After, Rows
+from projections.paging import After, Row, Rows
 from projections.sight import Sight
 from projections.tables import NEVER, WORD
 
@@ -74,16 +74,22 @@ def list_cases(
     overdue_at: str | None = None,
     text: str | None = None,
     open: bool | None = None,
+    unchanged_since: tuple[int, str] | None = None,
     sort: str = "due_at",
     after: After = None,
     limit: int = 100,
 ) -> Rows:
-    """Cases of a subtree, open ones or all. overdue_at: those whose running clock ended before. Cursor: (the sort's value, case_id)."""
+    """Cases of a subtree, open ones or all. overdue_at: those whose running clock ended before. Cursor: (the sort's value, case_id).
+
+    unchanged_since: only those that stand today as they stood at (position of their ledger, its time).
+    """
     given = {"holder": holder, "overdue_at": overdue_at, "status": status, "category": category, "level": level, "text": text}
-    values = {name: value for name, value in given.items() if value is not None}
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if text is not None:
         values["text"] = text.translate(SMALL)
         values["text_in"] = _escaped(values["text"])
+    if unchanged_since is not None:
+        values["last_position"], values["reported_by"] = unchanged_since
     ways = tuple(_ways(sight, area))
     kinds = tuple(kind for kind in (True, False) if open in (kind, None) and (kind or overdue_at is None))
     if not ways or not kinds:
@@ -92,6 +98,21 @@ def list_cases(
         values |= way.values
     list_ = _List(sort, tuple(way.shape for way in ways), kinds, frozenset(FILTERS) & frozenset(values))
     return _page(conn, list_, values, after, limit)
+
+
+def merged(sort: str, limit: int, *pages: Rows) -> Rows:
+    """One page from pages of the same list over different cases. Where one looked at only a part, the page ends there."""
+    column, descending = SORTS[sort]
+    reached = [page.reached for page in pages if page.reached is not None]
+    end = (max(reached) if descending else min(reached)) if reached else None
+    found = sorted(((row[str(column.name)], row["case_id"], row) for page in pages for row in page), key=_place, reverse=descending)
+    if end is not None:
+        found = [each for each in found if (each[:2] >= end if descending else each[:2] <= end)]
+    return Rows((row for *_, row in found[:limit]), reached=end)
+
+
+def _place(found: tuple[str, str, Row]) -> tuple[str, str]:
+    return found[:2]
 
 
 def _page(conn: sa.Connection, list_: "_List", values: dict[str, Any], after: After, limit: int) -> Rows:
@@ -235,6 +256,9 @@ FILTERS: dict[str, Condition] = {
     "status": C.status == _bound("status", C.status),
     "category": C.category == _bound("category", C.category),
     "level": C.level == _bound("level", C.level),
+    "last_position": C.position <= _bound("last_position", C.position),
+    # Follows from the one above, and lets an index by the time of reporting end there.
+    "reported_by": C.reported_at <= _bound("reported_by", C.reported_at),
     # Part of the summary, or the whole reference or id. A to Z are as a to z and every other letter as itself, on every database.
     "text": sa.or_(
         _small(C.summary).contains(_bound("text_in", C.summary), escape=ESCAPE),

@@ -49,12 +49,16 @@ OPEN = ("/health", "/ready", "/metrics", "/docs", "/openapi.json")
 BATCH = Lane("batches", 0, 1.0, 1.0, single=True)
 WRITE = Lane("writes", 0, 1.0, 1.0)
 QUERY = Lane("queries", 1, 0.5, 0.5)
+PAST = Lane("pasts", 1, 0.25, 0.5)
+"""Queries as of a moment, which fold history: few at once, so that the others go on."""
 
 
-def lane_of(method: str, path: str) -> Lane | None:
+def lane_of(method: str, path: str, query: str = "") -> Lane | None:
     """The lane of a request, None where it is open to all."""
     if path.startswith(OPEN):
         return None
+    if "as_of=" in query and path.startswith("/v1/cases"):
+        return PAST
     if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/sessions":
         return QUERY
     return BATCH if path == BATCHES else WRITE
@@ -87,7 +91,7 @@ class Admission:
         return Sent(answer, lambda: self.cutter.remove(number))
 
     def _admitted(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        lane = lane_of(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        lane = lane_of(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
         if lane is None:
             return self.application(environ, start_response)
         try:

@@ -11,6 +11,8 @@ from projections.engine import Follower
 from service import database as databases
 from service import deadlines
 from service.access import Access
+from service.audit.access_days import AccessDays
+from service.audit.as_of import AsOf
 from service.audit.dossier import Dossiers
 from service.audit.publishing import Publisher
 from service.audit.tiles import Tiles
@@ -127,6 +129,16 @@ class Gridtrail:
     def access(self) -> Access:
         """Who read what, on record."""
         return Access(self.database, self.clock, self.config)
+
+    @cached_property
+    def access_days(self) -> AccessDays:
+        """The record of reads, sealed day by day."""
+        return AccessDays(self)
+
+    @cached_property
+    def as_of(self) -> AsOf:
+        """Cases as they were."""
+        return AsOf(self)
 
     @cached_property
     def inspection(self) -> Inspection:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from domain.errors import Refusal
 
 COMMANDS = (
+    "access",
     "accounts",
     "areas",
     "audit",

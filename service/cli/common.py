@@ -18,6 +18,7 @@ SHOWN_FLAWS = 20
 WIDEST = 64
 """Characters of a column in a table for the eye: a SHA-256 is shown whole."""
 FORMATS = click.Choice(["json", "csv", "table"])
+purpose_option = click.option("--purpose", help="Why you read this; goes on record with the read.")
 
 
 def gridtrail(**overrides: Any) -> Gridtrail:

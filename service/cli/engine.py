@@ -27,9 +27,12 @@ def run() -> None:
         signal.signal(number, lambda *_: stop.set())
     pieces.watermark.check_all()
     publishing = threading.Thread(target=pieces.publisher.run, args=(stop,), name="publisher")
-    publishing.start()
+    sealing = threading.Thread(target=pieces.access_days.run, args=(stop,), name="access-days")
+    for beside in (publishing, sealing):
+        beside.start()
     pieces.follower.run(stop, pieces.config.engine_poll_s)
-    publishing.join()
+    for beside in (publishing, sealing):
+        beside.join()
 
 
 @command.command("catch-up")

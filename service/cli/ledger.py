@@ -5,7 +5,7 @@ import sys
 import click
 
 from service.audit.continuing import Continued, Continuing, Waiting
-from service.cli.common import FORMATS, gridtrail, show_rows
+from service.cli.common import FORMATS, gridtrail, purpose_option, show_rows
 from service.database import reading
 
 PAGE = 500
@@ -32,7 +32,8 @@ def list_ledgers(form: str) -> None:
 @click.option("--from", "start", type=click.IntRange(min=0), default=0, help="First position; 0 if not given.")
 @click.option("--to", "end", type=click.IntRange(min=0), help="Last position.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many lines.")
-def show(ledger: str, start: int, end: int | None, limit: int | None) -> None:
+@purpose_option
+def show(ledger: str, start: int, end: int | None, limit: int | None, purpose: str | None) -> None:
     """Print the stored lines of a ledger, byte for byte: what is hashed into its tree."""
     pieces = gridtrail()
     with reading(pieces.database) as conn:
@@ -40,6 +41,8 @@ def show(ledger: str, start: int, end: int | None, limit: int | None) -> None:
     if head is None:
         raise click.ClickException(f"There is no ledger {ledger}; gridtrail ledger list shows what there is.")
     stop = min(head.size, head.size if end is None else end + 1, head.size if limit is None else start + limit)
+    said = {"from": start, "to": stop - 1}
+    pieces.access.record(None, None, "ledger.show", ledger=ledger, purpose=purpose, rows=max(0, stop - start), filters=said)
     while start < stop:
         with reading(pieces.database) as conn:
             lines = pieces.ledgers.lines(conn, ledger, start, min(PAGE, stop - start))

@@ -1,5 +1,6 @@
 """Cases: the lists that officers work from, one case, its trail, and every step that is done at the console."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -8,21 +9,40 @@ import orjson
 from flask import Response
 
 from domain import event_classes
+from domain.areas import ledger_of
 from domain.clock import utc_text
 from domain.entries import ACTIONS
 from projections import case_history, case_lists, open_cases
+from projections.paging import Rows
+from projections.sight import Sight
 from projections.tables import NEVER
+from service.audit.as_of import HAPPENED, KNOWN, LEDGER_LENGTH, Moment, ledger_named
 from service.database import reading
+from service.problems import Problem
 from service.routes.nouns import ETAG, IF_MATCH, Noun, actor, filters, gridtrail, paged
 from service.routes.parsing import VERSIONS, version_seen
-from service.schemas.cases import Case, CaseInList, CaseQuery, CaseReport, Made, Step, TrailQuery
+from service.routes.reads import reads
+from service.schemas.cases import (
+    Case,
+    CaseInList,
+    CaseQuery,
+    CaseReport,
+    Hindsight,
+    HindsightQuery,
+    Made,
+    OneCaseQuery,
+    Step,
+    TrailQuery,
+)
 from service.schemas.entries import schema_of
-from service.schemas.pages import Waiting, page_of
+from service.schemas.pages import page_of
 from service.schemas.uploads import Saved
-from service.scope import OutOfScope, sight_of
+from service.scope import OutOfScope, authorise, sight_of
 
 blueprint = Noun("cases", __name__, url_prefix="/v1", description="Cases, their trail, and what officers do with them.")
 
+PLACES = frozenset({"position", "recorded_at", "version"})
+"""Members of a case that say where its last event stands, and not how the case stands."""
 KEY_OF_SORT = {"due_at": "late_from", "reported_at": "reported_at", "-reported_at": "reported_at"}
 
 
@@ -30,18 +50,36 @@ KEY_OF_SORT = {"due_at": "late_from", "reported_at": "reported_at", "-reported_a
     "GET", "/cases", policy="case.read", query=CaseQuery, answers=(200, page_of(CaseInList)), reads="open_cases", errors=(404,)
 )
 def list_cases(query: dict[str, Any]) -> Response:
-    """Cases within sight: filtered, sorted, in pages. A page may be short before the end of the list: only a null next is the end."""
-    now = utc_text(gridtrail().clock())
+    """Cases within sight: filtered, sorted, in pages. A page may be short before the end of the list: only a null next is the end.
+
+    With as_of, for auditors, as they were: area names a subdistrict or below, unless as_of is a position of a subdistrict's ledger.
+    """
     wanted = filters(query)
+    find: Callable[..., Rows] = case_lists.list_cases
+    sight, now = sight_of(actor()), utc_text(gridtrail().clock())
+    if "as_of" in wanted:
+        moment, sight, now = _past_of_list(wanted)
+        find = partial(gridtrail().as_of.list_cases, moment=moment)
     if wanted.pop("overdue", None):
         wanted["overdue_at"] = now
+    key = {KEY_OF_SORT[query["sort"]]: str, "case_id": str}
     with reading(gridtrail().database) as conn:
-        sight = sight_of(actor())
-        key = {KEY_OF_SORT[query["sort"]]: str, "case_id": str}
-        page = paged(query, lambda **at: case_lists.list_cases(conn, sight, **wanted, **at), **key)
+        page = paged(query, lambda **at: find(conn, sight, **wanted, **at), **key)
     # The columns of a list are its schema's fields already: a page of fifty is written in a tenth of the time that the schema takes.
     items = [{**_with_overdue(row, now), "late_from": None if row["late_from"] == NEVER else row["late_from"]} for row in page["items"]]
     return Response(orjson.dumps({**page, "items": items}), content_type="application/json")
+
+
+def _past_of_list(wanted: dict[str, Any]) -> tuple[Moment, Sight, str]:
+    """The moment that a list is asked of, whose cases the auditor may see then, and its time. What is left in wanted are filters."""
+    as_of, sense = wanted.pop("as_of"), wanted.pop("sense", KNOWN)
+    area = wanted.setdefault("area", ledger_named(as_of) or "")
+    if len(area) < LEDGER_LENGTH:
+        raise Problem("area_needed", "The past is folded from one subdistrict's ledger: name an area of 9 digits or more.")
+    authorise(actor(), "case.replay", area=area)
+    moment = gridtrail().as_of.moment(as_of, sense, ledger_of(area))
+    reads(ledger=moment.ledger)
+    return moment, sight_of(actor(), "case.replay"), moment.time
 
 
 @blueprint.operation("POST", "/cases", policy="case.report", body=CaseReport, answers=(201, Made), errors=(404, 409), headers=ETAG)
@@ -54,12 +92,33 @@ def report_case(body: dict[str, Any]) -> Any:
 
 
 @blueprint.operation(
-    "GET", "/cases/<uuid:case>", policy="case.read", query=Waiting, answers=(200, Case), reads="open_cases", errors=(404,), headers=ETAG
+    "GET",
+    "/cases/<uuid:case>",
+    policy="case.read",
+    query=OneCaseQuery,
+    answers=(200, Case),
+    reads="open_cases",
+    errors=(404,),
+    headers=ETAG,
 )
 def show_case(query: dict[str, Any], case: UUID) -> Any:
-    """One case. Its ETag is its version; send it as If-Match when you act on the case."""
-    row = _visible(case)
-    return _with_overdue(row, utc_text(gridtrail().clock())), {"ETag": f'"{row["version"]}"'}
+    """One case. Its ETag is its version; send it as If-Match when you act on the case. With as_of, for auditors, as it was."""
+    row, now = _visible(case), utc_text(gridtrail().clock())
+    if "as_of" in query:
+        moment = _past_of_case(query, row)
+        now = moment.time
+        with reading(gridtrail().database) as conn:
+            then = gridtrail().as_of.case(conn, moment, case)
+        if then is None:
+            raise OutOfScope
+        row = then
+    return _with_overdue(row, now), {"ETag": f'"{row["version"]}"'}
+
+
+def _past_of_case(query: dict[str, Any], row: dict[str, Any], sense: str | None = None) -> Moment:
+    """The moment that a case is asked of, by an auditor of where it lies."""
+    authorise(actor(), "case.replay", area=row["area"])
+    return gridtrail().as_of.moment(query["as_of"], sense or query.get("sense", KNOWN), row["ledger"], read_model=None)
 
 
 @blueprint.operation(
@@ -72,12 +131,40 @@ def show_case(query: dict[str, Any], case: UUID) -> Any:
     errors=(404,),
 )
 def show_history(query: dict[str, Any], case: UUID) -> dict[str, Any]:
-    """The trail of a case: report, transfer, handle, evaluate; whole, or as it was known at a position or time."""
-    ledger = _visible(case)["ledger"]
+    """The trail of a case: report, transfer, handle, evaluate; with as_of, for auditors, as it was known then or as it had happened."""
+    row = _visible(case)
+    said: dict[str, Any] = {"ledger": row["ledger"]}
+    if "as_of" in query:
+        moment = _past_of_case(query, row)
+        said |= {"as_of_position": moment.position} if moment.sense == KNOWN else {"happened_by": moment.time}
     with reading(gridtrail().database) as conn:
         sight = sight_of(actor())
-        find = partial(case_history.history, conn, sight, str(case), ledger=ledger, **filters(query))
-        return paged(query, find, version=VERSIONS)
+        return paged(query, partial(case_history.history, conn, sight, str(case), **said), version=VERSIONS)
+
+
+@blueprint.operation(
+    "GET",
+    "/cases/<uuid:case>/hindsight",
+    policy="case.replay",
+    query=HindsightQuery,
+    answers=(200, Hindsight),
+    reads="open_cases",
+    errors=(404,),
+)
+def show_hindsight(query: dict[str, Any], case: UUID) -> dict[str, Any]:
+    """A case at one moment, side by side: as it was known, and as it was; with what was known late, and by how much."""
+    pieces, seen = gridtrail(), _visible(case)
+    moments = [_past_of_case(query, seen, sense) for sense in (KNOWN, HAPPENED)]
+    with reading(pieces.database) as conn:
+        rows = [pieces.as_of.case(conn, moment, case) for moment in moments]
+        late = pieces.as_of.late_facts(conn, moments[1], case)
+    if rows == [None, None]:
+        raise OutOfScope
+    time = moments[0].time
+    known, happened = (None if row is None else _with_overdue(row, time) for row in rows)
+    differs = sorted(name for name in Case().fields.keys() - PLACES if known and happened and known[name] != happened[name])
+    place = {"ledger": moments[0].ledger, "position": moments[0].position, "time": time}
+    return {**place, "known": known, "happened": happened, "differs": differs, "late": late}
 
 
 def _visible(case: UUID) -> dict[str, Any]:
@@ -85,6 +172,7 @@ def _visible(case: UUID) -> dict[str, Any]:
         row = open_cases.get_case(conn, sight_of(actor()), str(case))
     if row is None:
         raise OutOfScope
+    reads(ledger=row["ledger"])
     return row
 
 

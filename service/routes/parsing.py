@@ -16,12 +16,12 @@ from flask import Request, request
 from webargs.flaskparser import FlaskParser
 
 from service.problems import Problem
+from service.schemas.fields import POSITION
 
 QUERY_VALUE_LIMIT = 2_000
 VERSION = re.compile(r'"(\d{1,12})"')
 VERSIONS, POSITIONS = range(2**31), range(2**53)
 """The integers that a cursor may name: what the columns hold, and what JSON says exactly."""
-POSITION = re.compile(r"(\d{4}|\d{6}|\d{9}):(\d{1,15})")
 
 
 class StrictParser(FlaskParser):

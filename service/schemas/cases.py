@@ -9,15 +9,36 @@ from domain.case_status import STATUSES
 from projections.case_history import STEPS
 from projections.case_lists import SORTS
 from projections.tables import NEVER
+from service.audit.as_of import SENSES
 from service.schemas.entries import is_area, schema_of
-from service.schemas.fields import Moment, Parsed, QueryInteger, area_code, flag, one_of, shown, text, unit
+from service.schemas.fields import POSITION, Moment, Parsed, area_code, flag, one_of, shown, text, unit
 from service.schemas.pages import Listing, Waiting
 
 String, Integer, Boolean = ma.fields.String, ma.fields.Integer, ma.fields.Boolean
 
 
-class CaseQuery(Listing, Waiting):
-    """Cases of an area's subtree, of a holder, of a status. due_at sorts the most urgent first."""
+class AsOf(ma.fields.String):
+    """A position of a ledger, ``411502001:407``, or a time with its offset from UTC, given on as the fixed UTC text that columns hold."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        said = str(super()._deserialize(value, attr, data, **kwargs))
+        return said if POSITION.fullmatch(said) else Moment().deserialize(said)
+
+
+class Past(ma.Schema):
+    """The past, for auditors. known: what was recorded by then; happened: what had happened by then, whenever it was recorded."""
+
+    as_of = AsOf(metadata={"description": "A position such as 411502001:407, or a time such as 2026-11-21T09:03:12+08:00."})
+    sense = one_of(*SENSES, metadata={"description": "known (what was recorded by then) if not given."})
+
+    @ma.validates_schema
+    def _is_of_a_moment(self, data: dict[str, str], **_: object) -> None:
+        if "sense" in data and "as_of" not in data:
+            raise ma.ValidationError("A sense is that of a past: send as_of as well.", "sense")
+
+
+class CaseQuery(Listing, Waiting, Past):
+    """Cases of an area's subtree, of a holder, of a status. due_at sorts the most urgent first. as_of: in a subdistrict or below."""
 
     area = area_code()
     holder = unit()
@@ -107,11 +128,18 @@ class Case(
     """A case with all that is known of it."""
 
 
-class TrailQuery(Listing, Waiting):
-    """The trail as it was known at a position of the ledger or at a time, both counted in."""
+class OneCaseQuery(Waiting, Past):
+    """The case as it is, or as it was."""
 
-    as_of_position = QueryInteger(validate=ma.validate.Range(0, 2**53 - 1))
-    as_of_time = Moment()
+
+class TrailQuery(Listing, Waiting, Past):
+    """The trail as it is, or as it was."""
+
+
+class HindsightQuery(Waiting):
+    """The moment to look back at."""
+
+    as_of = AsOf(required=True, metadata=Past().fields["as_of"].metadata)
 
 
 class Step(
@@ -124,6 +152,25 @@ class Step(
 
     step = String(required=True, validate=ma.validate.OneOf(list(STEPS)))
     fields_ = Parsed(required=True, data_key="fields", attribute="fields", metadata={"type": "object"})
+
+
+class LateFact(Step):
+    """A step that had happened and was not known: recorded late_s seconds after it happened, unknown_s seconds after the moment."""
+
+    late_s = ma.fields.Float(required=True)
+    unknown_s = ma.fields.Float(required=True)
+
+
+class Hindsight(ma.Schema):
+    """A case at one moment: as it was known, and as it was. null: it was not known, or had not happened."""
+
+    ledger = String(required=True)
+    position = Integer(required=True, metadata={"description": "The last position that was recorded by then; -1 where none was."})
+    time = String(required=True)
+    known = ma.fields.Nested(Case, required=True, allow_none=True)
+    happened = ma.fields.Nested(Case, required=True, allow_none=True)
+    differs = ma.fields.List(String, required=True, metadata={"description": "Members in which the two differ."})
+    late = ma.fields.List(ma.fields.Nested(LateFact), required=True)
 
 
 class Made(ma.Schema):

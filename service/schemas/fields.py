@@ -14,6 +14,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 UNIT = r"(\d{4}|\d{6}|\d{9}|\d{12}|\d{15}|\d{17})(/[a-z0-9_]{1,40})?"
 AREA = r"(\d{4}|\d{6}|\d{9}|\d{12}|\d{15}|\d{17})"
 LEDGER = r"(\d{4}|\d{6}|\d{9})"
+POSITION = re.compile(r"(\d{4}|\d{6}|\d{9}):(\d{1,15})", re.ASCII)
 INTEGER = re.compile(r"-?\d{1,15}", re.ASCII)
 
 

@@ -126,7 +126,7 @@ def test_the_trail_tells_each_step_and_can_be_read_as_of_a_moment(city: City):
     assert [step["topic"] for step in steps] == ["case.reported", "case.accepted"]
     assert steps[0]["step"] == "report"
     assert steps[1]["fields"]["note"] == "seen"
-    then = zhao.get(f"/v1/cases/{case}/history", as_of_time=before).json["items"]
+    then = city.client("sun").get(f"/v1/cases/{case}/history", as_of=before).json["items"]
     assert [step["topic"] for step in then] == ["case.reported"]
 
 
