@@ -28,8 +28,8 @@ def sha256(plain: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def example() -> SimpleNamespace:
-    """The blocks of section 8, by the word that stands before each."""
-    section = PAGE.read_text(encoding="utf-8").partition("## 8.")[2]
+    """The blocks of the worked example, by the word that stands before each."""
+    section = PAGE.read_text(encoding="utf-8").partition(". A worked example")[2]
     blocks = re.findall(r"\*\*(.+?)\*\*[^\n]*\n\n```\n(.*?)```", section, re.S)
     return SimpleNamespace(**{name.replace(" ", "_"): text for name, text in blocks})
 
