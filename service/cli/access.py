@@ -34,7 +34,7 @@ def list_reads(limit: int, form: str, purpose: str | None, thing: str | None, **
     with reading(pieces.database) as conn:
         rows = pieces.access.list_reads(conn, EVERYTHING, **filters, limit=limit)
     pieces.access.record(None, None, "access.list", ledger=wanted["area"], purpose=purpose, rows=len(rows), filters=filters)
-    show_rows(rows, SHOWN if form == "table" else [column.name for column in ACCESS_LOG.columns], form)
+    show_rows(rows, SHOWN if form == "table" else [str(column.name) for column in ACCESS_LOG.columns], form)
 
 
 @command.command("verify")

@@ -134,6 +134,7 @@ READERS_OF = {
     "/v1/visits": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
     "/v1/refusals": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
     "/v1/ledgers": {"sun"},
+    "/v1/access-log": {"sun"},
     "/log": {"sun"},
     "/log/root/checkpoint": {"sun"},
 }
