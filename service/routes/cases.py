@@ -10,6 +10,7 @@ from flask import Response
 
 from domain import event_classes
 from domain.areas import ledger_of
+from domain.case_rules import RULES
 from domain.clock import utc_text
 from domain.entries import ACTIONS
 from projections import case_history, case_lists, open_cases
@@ -19,7 +20,7 @@ from projections.tables import NEVER
 from service.audit.as_of import HAPPENED, KNOWN, LEDGER_LENGTH, Moment, ledger_named
 from service.database import reading
 from service.problems import Problem
-from service.routes.nouns import ETAG, IF_MATCH, Noun, actor, filters, gridtrail, paged
+from service.routes.nouns import ETAG, IF_MATCH, PUBLIC, Noun, actor, filters, gridtrail, paged
 from service.routes.parsing import VERSIONS, version_seen
 from service.routes.reads import reads
 from service.schemas.cases import (
@@ -27,6 +28,7 @@ from service.schemas.cases import (
     CaseInList,
     CaseQuery,
     CaseReport,
+    CaseRules,
     Hindsight,
     HindsightQuery,
     Made,
@@ -80,6 +82,12 @@ def _past_of_list(wanted: dict[str, Any]) -> tuple[Moment, Sight, str]:
     moment = gridtrail().as_of.moment(as_of, sense, ledger_of(area))
     reads(ledger=moment.ledger)
     return moment, sight_of(actor(), "case.replay"), moment.time
+
+
+@blueprint.operation("GET", "/case-rules", policy=PUBLIC, answers=(200, CaseRules))
+def show_rules() -> dict[str, Any]:
+    """When a case may take which step, and who takes it: the table that decides, for pages that show what can be done next."""
+    return {"actions": {name: {"statuses": rule.statuses, "who": rule.who, "roles": sorted(rule.roles)} for name, rule in RULES.items()}}
 
 
 @blueprint.operation("POST", "/cases", policy="case.report", body=CaseReport, answers=(201, Made), errors=(404, 409), headers=ETAG)

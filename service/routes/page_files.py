@@ -1,4 +1,4 @@
-"""The pages' own files, as they lie in service/tablet and service/vendor: no build step, no third-party host, no inline code."""
+"""The pages' own files, as they lie in service/tablet, texts and vendor: no build step, no third-party host, no inline code."""
 
 import hashlib
 from functools import cache
@@ -11,7 +11,14 @@ from service.scope import OutOfScope
 
 blueprint = Noun("page_files", __name__, description="The files of the pages.")
 
-MEDIA_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
+MEDIA_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "json": "application/json",
+    "svg": "image/svg+xml",
+    "webmanifest": "application/manifest+json",
+}
 
 
 @cache
@@ -22,7 +29,7 @@ def _file(folder: str, name: str) -> tuple[bytes, str, str] | None:
     if media_type is None or found is None:
         return None
     content = found.read_bytes()
-    return content, f"{media_type}; charset=utf-8", hashlib.sha256(content).hexdigest()[:32]
+    return content, media_type, hashlib.sha256(content).hexdigest()[:32]
 
 
 def _answer(folder: str, name: str) -> Response:
@@ -38,10 +45,22 @@ def _answer(folder: str, name: str) -> Response:
     return response
 
 
+@blueprint.operation("GET", "/tablet/", policy=PUBLIC, answers=(200, None, "text/html"))
+def show_tablet() -> Response:
+    """The tablet: the app of grid workers."""
+    return _answer("tablet", "index.html")
+
+
 @blueprint.operation("GET", "/tablet/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "text/html"), errors=(404,))
 def show_tablet_file(name: str) -> Response:
     """A page, script or style of the tablet."""
     return _answer("tablet", name)
+
+
+@blueprint.operation("GET", "/texts/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "application/json"), errors=(404,))
+def show_texts(name: str) -> Response:
+    """All texts of the pages in one language: zh.json, en.json."""
+    return _answer("texts", name)
 
 
 @blueprint.operation("GET", "/vendor/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "text/javascript"), errors=(404,))

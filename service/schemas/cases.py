@@ -51,6 +51,20 @@ class CaseQuery(Listing, Waiting, Past):
     sort = one_of(*SORTS, load_default="due_at")
 
 
+class CaseRule(ma.Schema):
+    """One step: the statuses in which it may be taken, by whom (how they stand to the case), in which roles."""
+
+    statuses = ma.fields.List(String())
+    who = ma.fields.List(String())
+    roles = ma.fields.List(String())
+
+
+class CaseRules(ma.Schema):
+    """Each step of a case by its name."""
+
+    actions = ma.fields.Dict(keys=String(), values=ma.fields.Nested(CaseRule))
+
+
 class Clock(ma.fields.String):
     """A time, or null where no clock runs."""
 

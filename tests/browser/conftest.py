@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
+from domain.books import shipped_items
+from service.imports.recording import publish_books
 from tests.web.city import City, build, person_id
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -50,6 +52,8 @@ class Served:
 def served(tmp_path: Path) -> Iterator[Served]:
     """A fresh city behind a real socket."""
     city = build(f"sqlite:///{tmp_path}/gridtrail.db", tmp_path)
+    publish_books(city.gridtrail, list(shipped_items()))
+    city.catch_up()
     served = Served(city)
     yield served
     served.stop()

@@ -1,0 +1,90 @@
+/** What every view is made of: markup, texts in the chosen language, signals, and a few components. */
+
+import htm from "../vendor/htm.js";
+import { useEffect, useState } from "../vendor/preact-hooks.js";
+import { h } from "../vendor/preact.js";
+import { computed, signal } from "../vendor/signals.js";
+
+export const html = htm.bind(h);
+export { computed, signal, useEffect, useState };
+
+// ---- languages
+
+export const LANGUAGES = { zh: "中文", en: "English" };
+export const language = signal(localStorage.getItem("gridtrail:language") ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
+const catalogue = signal({});
+
+export async function speak(chosen) {
+  const answer = await fetch(`../texts/${chosen}.json`);
+  catalogue.value = await answer.json();
+  language.value = chosen;
+  localStorage.setItem("gridtrail:language", chosen);
+  document.documentElement.lang = chosen === "zh" ? "zh-CN" : "en";
+  document.title = t("app.name");
+}
+
+/** A text in the chosen language, with its {names} filled in. */
+export function t(key, said = {}) {
+  const text = catalogue.value[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => said[name] ?? whole);
+}
+
+const locale = () => (language.value === "zh" ? "zh-CN" : "en-GB");
+export const showTime = (moment) => new Date(moment).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
+export const showDay = (day) => new Date(`${day}T12:00:00`).toLocaleDateString(locale(), { dateStyle: "medium" });
+export const today = () => new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
+
+/** The name of a coded word of a rulebook: Chinese where the book has it, else the word itself. */
+export const named = ({ name, zh }, code) => (language.value === "zh" && zh) || (name ?? code).replaceAll("_", " ");
+
+// ---- where we are: the part of the address behind #
+
+const place = () => location.hash.slice(1) || "/";
+export const route = signal(place());
+addEventListener("hashchange", () => (route.value = place()));
+export const go = (path) => (location.hash = path);
+
+// ---- components
+
+/** One choice of few, as large buttons; each is one tap. */
+export function Choice({ label, name, options, value, onChange, required }) {
+  return html`<fieldset class="choice">
+    <legend>${label}${required ? "" : html` <small>${t("common.optional")}</small>`}</legend>
+    ${options.map(
+      ([each, text]) => html`<label class="tile">
+        <input type="radio" name=${name} checked=${value === each} onChange=${() => onChange(each)} />
+        <span>${text}</span>
+      </label>`,
+    )}
+  </fieldset>`;
+}
+
+/** A text field with its label and, below it, why it is asked. */
+export function Field({ label, value, onInput, long, why, required, ...more }) {
+  const control = long ? "textarea" : "input";
+  return html`<label>
+    ${label}${required ? "" : html` <small>${t("common.optional")}</small>`}
+    <${control} value=${value ?? ""} required=${required} onInput=${(event) => onInput(event.target.value)} ...${more} />
+    ${why && html`<small>${why}</small>`}
+  </label>`;
+}
+
+/** The grid that an entry is about; nothing is asked where the worker has one. */
+export function GridChoice({ grids, names, value, onChange }) {
+  if (grids.length < 2) return null;
+  return html`<label>
+    ${t("visit.area")}
+    <select value=${value} onChange=${(event) => onChange(event.target.value)}>
+      ${grids.map((code) => html`<option value=${code} selected=${value === code}>${names.get(code) ?? code}</option>`)}
+    </select>
+  </label>`;
+}
+
+/** Words that appear for a while after something was done. */
+export const notice = signal("");
+let noticeTimer;
+export function say(words) {
+  notice.value = words;
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => (notice.value = ""), 6000);
+}

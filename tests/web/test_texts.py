@@ -1,0 +1,37 @@
+"""The texts of the pages: both languages are complete, and no text is missing or unused."""
+
+import json
+import re
+from pathlib import Path
+
+import service
+from domain.case_status import STATUSES
+
+FOLDER = Path(service.__file__).parent
+PAGES = [path.read_text() for path in (FOLDER / "tablet").glob("*.js")]
+TEXTS = {path.stem: json.loads(path.read_text()) for path in (FOLDER / "texts").glob("*.json")}
+NAMED = re.compile(r"""(?<![\w.])t\(\s*["`]([a-zA-Z_.]+)["`]""")
+CHOSEN = re.compile(r"""["']([a-z]+\.[a-zA-Z_.]+)["']""")
+MADE = re.compile(r"""t\(\s*`([a-z.]+)\.\$\{""")
+
+
+def test_both_languages_say_the_same_things_with_the_same_blanks():
+    assert TEXTS["en"].keys() == TEXTS["zh"].keys()
+    for key, text in TEXTS["en"].items():
+        assert text.strip(), key
+        assert TEXTS["zh"][key].strip(), key
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", TEXTS["zh"][key])), key
+
+
+def test_no_text_is_missing_and_none_is_unused():
+    named = {key for page in PAGES for key in NAMED.findall(page)}
+    assert named <= TEXTS["en"].keys()
+    prefixes = {prefix for page in PAGES for prefix in MADE.findall(page)} | {"field.found", "field.rating"}
+    used = named | {key for page in PAGES for key in CHOSEN.findall(page)}
+    unused = {key for key in TEXTS["en"].keys() - used if not any(key.startswith(prefix + ".") for prefix in prefixes)}
+    assert not unused
+
+
+def test_every_status_of_a_case_has_a_name():
+    for texts in TEXTS.values():
+        assert {key.removeprefix("status.") for key in texts if key.startswith("status.")} == set(STATUSES)
