@@ -1,6 +1,6 @@
 """What can be true: aggregates, events and rules of the field. Imports every aggregate, so that recorded topics resolve."""
 
-from domain import access, areas, case, incarnation, patrol, people, rulebook, tablet, visit
+from domain import access, areas, case, incarnation, patrol, people, rulebook, signing_key, tablet, visit
 
 AGGREGATES = (
     areas.Area,
@@ -13,6 +13,7 @@ AGGREGATES = (
     rulebook.Rulebook,
     incarnation.Incarnation,
     access.AccessDay,
+    signing_key.SigningKey,
 )
 
 

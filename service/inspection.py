@@ -148,6 +148,10 @@ class Inspection:
             return Saved(ledger, appended.size - 1, aggregate.version), aggregate
         raise Contended
 
+    def change(self, ledger: str, stream: UUID, decide: Callable[[Any, Books], Any]) -> tuple[Saved, Any]:
+        """Loads a stream, lets ``decide`` act on it, saves: for use cases that live elsewhere and bring their own authority."""
+        return self._change(ledger, stream, decide)
+
     def _changed_reference(self, saved: Saved) -> Saved:
         self.follower.catch_up(saved.ledger, REFERENCE_MODELS)
         return saved

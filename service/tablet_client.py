@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import urllib3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from service.ledger.note import Checkpoint, Verifier, open_checkpoint, unbase64
+from service.ledger.note import BadNote, Checkpoint, Verifier, open_note, unbase64
+from service.ledger.rotation import MOST_STATEMENTS, Trusted, follow
 from service.ledger.tree import EMPTY_ROOT, Frontier
 from service.sync.codes import proof_text
 from service.tablet_outbox import LostHistory, OtherHistory, Outbox, entry_bytes
@@ -307,9 +308,33 @@ class Tablet:
 
     def _check_head(self, told: dict[str, Any]) -> None:
         origin = self.outbox.fact("ledger_origin").replace("<ledger>", told["ledger"]).replace("<incarnation>", told["incarnation"])
-        checkpoint = open_checkpoint(told["checkpoint"], Verifier(origin, base64.b64decode(self.outbox.fact("checkpoint_key"))))
+        checkpoint = self.open_signed(told["checkpoint"], origin)
         if (checkpoint.size, checkpoint.root) != (told["size"], unbase64(told["root"])):
             raise OtherHistory(f"The signed checkpoint of {told['ledger']} says something else than the receipt.")
+
+    def open_signed(self, note: str, origin: str) -> Checkpoint:
+        """A checkpoint that the service's key signed under a name. Where it is another key, the statements are asked for that lead to it.
+
+        BadNote where none of them does.
+        """
+        try:
+            return _opened(note, origin, self._trusted())
+        except BadNote:
+            told = self._ask("GET", "/log/keys", None, {}, token=False).json()
+            service = self.outbox.fact("ledger_origin").split("/ledger/", 1)[0]
+            before = self._trusted()
+            after = follow(told["rotations"][:MOST_STATEMENTS], service, before)
+            if after == before:
+                raise
+            self.at("following")
+            keys = [base64.b64encode(key).decode() for key in (after.key, *after.earlier)]
+            with self.outbox.changing():
+                self.outbox.remember(checkpoint_key=keys[0], earlier_keys=keys[1:])
+            return _opened(note, origin, after)
+
+    def _trusted(self) -> Trusted:
+        earlier = tuple(base64.b64decode(key) for key in self.outbox.fact("earlier_keys", []))
+        return Trusted(base64.b64decode(self.outbox.fact("checkpoint_key")), earlier)
 
     def _send_photos(self) -> tuple[int, int]:
         """Sends the photos that wait; gives how many were taken and refused. One that is refused for good keeps no other back."""
@@ -390,6 +415,14 @@ class Tablet:
         """Full jitter, so that a fleet that lost its network together does not come back together; never shorter than asked."""
         spread = self.chance() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt)
         self.sleep(spread + (wait or 0.0))
+
+
+def _opened(note: str, origin: str, trusted: Trusted) -> Checkpoint:
+    """The checkpoint that the present key, or one before it that was not stolen, signed under the origin."""
+    checkpoint = Checkpoint.parse(open_note(note, [Verifier(origin, key) for key in (trusted.key, *trusted.earlier)]))
+    if checkpoint.origin != origin:
+        raise BadNote(f"this checkpoint is of {checkpoint.origin}, not of {origin}")
+    return checkpoint
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

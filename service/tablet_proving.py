@@ -13,7 +13,7 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from projections.recorded import entry_of, read_line
-from service.ledger.note import BadNote, Checkpoint, Verifier, open_checkpoint, split_note, unbase64
+from service.ledger.note import BadNote, Checkpoint, split_note, unbase64
 from service.ledger.tree import BadProof, leaf_hash, verify_consistency, verify_inclusion
 from service.tablet_outbox import OtherHistory
 
@@ -74,7 +74,6 @@ class _Ledger:
         self.tablet, self.ledger, self.outbox = tablet, ledger, tablet.outbox
         self.anchor: dict[str, Any] | None = self.outbox.fact("verified", {}).get(ledger)
         self.begun_anew = 0
-        self.key = base64.b64decode(self.outbox.fact("checkpoint_key"))
 
     def prove(self) -> Proved:
         """One round."""
@@ -189,7 +188,7 @@ class _Ledger:
             match = re.fullmatch(pattern, origin)
             if match is None:
                 raise BadNote(f"{origin} is no checkpoint of ledger {self.ledger}")
-            point = open_checkpoint(note, Verifier(origin, self.key))
+            point = self.tablet.open_signed(note, origin)
         except BadNote as wrong:
             raise OtherHistory(f"The service showed a checkpoint that does not hold: {wrong}.") from wrong
         return _Point(match["incarnation"], point.size, base64.b64encode(point.root).decode(), note)

@@ -93,9 +93,14 @@ class Gridtrail:
         return Follower(self.database, self.ledgers, READ_MODELS, writing=databases.writing, reading=databases.reading, clock=self.clock)
 
     @cached_property
+    def signing_key(self) -> keys.SigningKey:
+        """The key that signs the ledgers' checkpoints."""
+        return keys.SigningKey(self.config.signing_key, self.config.signing_key_file, self.config.origin)
+
+    @property
     def signer(self) -> Signer:
-        """What signs the ledgers' checkpoints."""
-        return keys.load_signer(self.config.signing_key, self.config.signing_key_file, self.config.origin)
+        """What signs the ledgers' checkpoints now."""
+        return self.signing_key.signer()
 
     @cached_property
     def watermark(self) -> Watermark:

@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.audit.tables import heads_of
 from service.cli.common import gridtrail
+from service.database import reading
 from service.ledger import keys
 
 
@@ -30,6 +32,34 @@ def new(path: Path | None) -> None:
 
 
 @command.command("show")
-def show() -> None:
+@click.option("--log", "log", help="A ledger's code, or root: the key under the name of that log, as witnesses and auditors want it.")
+def show(log: str | None) -> None:
     """Print the public key as verifiers want it (a C2SP vkey)."""
-    click.echo(str(gridtrail().signer.verifier))
+    pieces = gridtrail()
+    if log is None:
+        click.echo(str(pieces.signer.verifier))
+        return
+    with reading(pieces.database) as conn:
+        head = next((each for each in heads_of(conn) if each.ledger == log), None)
+    if head is None:
+        raise click.ClickException(f"There is no log {log} yet. The root log begins when the publisher first runs: gridtrail engine run.")
+    click.echo(str(pieces.watermark.signer(log, head.incarnation).verifier))
+
+
+@command.command("rotate")
+@click.option("--reason", required=True, help="Why; it is on record for ever.")
+@click.option("--stolen", is_flag=True, help="The old key is in other hands: what it signs from now on counts for nothing.")
+@click.option("--last-valid", type=click.IntRange(min=0), help="With --stolen: size of the root log up to which the old key is believed.")
+def rotate(reason: str, stolen: bool, last_valid: int | None) -> None:
+    """Hand on to a new key: a statement signed by both, kept beside the key's file, served at /log/keys and recorded in the city's ledger.
+
+    Running processes take the new key within a second and sign all logs anew; tablets follow by themselves. Run it again after a crash: it
+    finishes what was begun.
+    """
+    from service.audit.rotating import Rotating
+
+    if last_valid is not None and not stolen:
+        raise click.UsageError("--last-valid goes with --stolen.")
+    for each in Rotating(gridtrail()).rotate(reason, stolen=stolen, last_valid=last_valid):
+        until = "" if each.last_valid is None else f"; the old key is believed up to size {each.last_valid} of the root log"
+        click.echo(f"{each.old}\nhanded on to\n{each.new}{until}.")

@@ -3,6 +3,7 @@
 import base64
 import os
 import stat
+import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -62,6 +63,36 @@ def parse_key(value: str) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyRefused("The signing key is not an Ed25519 key.")
     return key
+
+
+class SigningKey:
+    """The service's key, looked at again each second where it is in a file: a rotation needs no restart."""
+
+    LOOK_S = 1.0
+
+    def __init__(self, value: str, path: str | Path, origin: str) -> None:
+        self.value, self.path, self.origin = value, Path(path), origin
+        self._signer: Signer | None = None
+        self._stood: tuple[int, int] | None = None
+        self._look_at = 0.0
+
+    def signer(self) -> Signer:
+        """The present signer under the deployment's origin; made at the first start. KeyRefused."""
+        if self._signer is None or (not self.value and time.monotonic() > self._look_at):
+            self._look_at = time.monotonic() + self.LOOK_S
+            stands = self._stands()
+            if self._signer is None or stands != self._stood:
+                self._signer = load_signer(self.value, self.path, self.origin)
+                self._stood = self._stands()
+        return self._signer
+
+    def _stands(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            # A key that this process has goes on signing though its file is away.
+            return self._stood
+        return found.st_ino, found.st_mtime_ns
 
 
 def seed_of(key: Ed25519PrivateKey) -> str:

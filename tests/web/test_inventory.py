@@ -12,6 +12,7 @@ MAY_BE_PUBLIC = {
     "/ready",
     "/metrics",
     "/openapi.json",
+    "/log/keys",
     "/docs",
     "/docs/try.js",
     "/docs/try.css",

@@ -10,6 +10,7 @@ from typing import Any
 
 from service.audit.verifying.knowledge import Knowledge
 from service.ledger.note import BadNote, Checkpoint, Verifier, open_note, unbase64
+from service.ledger.rotation import Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,14 @@ class Keys:
 
     def follow(self, statement: str, notes: list[str]) -> None:
         """Takes in the key that a statement hands on to, where a key that is known signed it."""
-        notes.append(f"a statement that the key was handed on is not read by this release: {statement[:60]!r}")
+        try:
+            rotation = Rotation.read(statement)
+        except BadNote as wrong:
+            notes.append(f"a statement that the key was handed on does not hold: {wrong}")
+            return
+        if any(public == rotation.old.public and _covers(name, rotation.origin) for name, public in self.keys):
+            self.keys.append((rotation.origin, rotation.new.public))
+            notes.append(f"the key {rotation.old.id.hex()} was handed on to {rotation.new.id.hex()} at {rotation.at}: {rotation.reason}")
 
     def open(self, note: str) -> Checkpoint:
         """The checkpoint that one of the keys signed under the name of its own log. BadNote otherwise."""
