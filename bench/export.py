@@ -97,7 +97,8 @@ def _make_tree(pieces: Gridtrail) -> None:
 
 
 def _print(row: dict[str, Any]) -> None:
-    rates = "  ".join(f"{name} {row[f'{name}_per_s']:>9,.0f}/s {row[f'{name}_cpu_us']:.0f} µs" for name in ("export", "again", "check", "fold"))
+    names = ("export", "again", "check", "fold")
+    rates = "  ".join(f"{name} {row[f'{name}_per_s']:>9,.0f}/s {row[f'{name}_cpu_us']:.0f} µs" for name in names)
     size = f"{row['bytes_per_event']:>6.0f} B an event  peak {row['peak_mb']:.0f} MB"
     print(f"{row['store']:<11} {row['form']:<8} {rates}  {size}", flush=True)
 

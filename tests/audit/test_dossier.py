@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,13 +24,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from projections import case_history
 from projections.sight import EVERYTHING
 from service.audit.dossiers import page, words
+from service.audit.dossiers.gathering import in_base64
 from service.audit.dossiers.script import script
 from service.audit.dossiers.verifier import main, manifest_bytes
 from service.audit.dossiers.zones import zone_of
-from service.audit.tables import ROOT, cosignatures, published
-from service.database import open_database, reading
+from service.database import open_database, reading, writing
 from service.ledger import schema
-from service.ledger.note import COSIGNATURE, Verifier, split_note
+from service.ledger.note import COSIGNATURE, Verifier
+from service.ledger.store import Draft
+from service.personal.vault import Kept, digest_of
+from tests.audit.test_witnessing import Stand
 from tests.cli.conftest import terminal_on
 from tests.sync.town import A1, CATEGORY, FIRE, OFFICER, SUB_A, Town
 
@@ -260,31 +264,98 @@ def test_a_witness_that_did_not_cosign_is_missed(told: Told, whole: bytes, tmp_p
         assert verify(path, *wrong)[0] == 2
 
 
-def test_a_witness_that_cosigned_is_found(tmp_path: Path):
-    engine = open_database("sqlite://")
-    schema.create_all(engine)
-    told = tell(engine, tmp_path)
-    told.dossier()
-    key = Ed25519PrivateKey.generate()
-    witness = Verifier("witness.example", key.public_key().public_bytes_raw(), COSIGNATURE)
-    with engine.begin() as conn:
-        head = published(conn, ROOT)
-        assert head is not None
-        note = head.note + cosigned(key, witness, split_note(head.note)[0], 1_795_000_000)
-        row = {"ledger": ROOT, "incarnation": head.incarnation, "witness": str(witness), "size": head.size, "note": note}
-        conn.execute(sa.insert(cosignatures).values(**row, cosigned_at="2026-11-21T01:00:00.000Z"))
+def test_witnesses_that_cosigned_are_found(sqlite_url: str, tmp_path: Path):
+    """Both have seen the first state; of the next, one of them: then the dossier stands under what that one cosigned."""
+    told = tell(open_database(sqlite_url), tmp_path)
+    stand = Stand(told.town, ["w1.example", "w2.example"])
+    witnesses = {name: ("--witness", str(key.verifier)) for name, key in stand.keys.items()}
+    stand.publisher.turn()
     path = tmp_path / "case.zip"
     path.write_bytes(told.dossier())
-    status, said = verify(path, "--key", told.key, "--witness", str(witness))
+    status, said = verify(path, "--key", told.key, *witnesses["w1.example"], *witnesses["w2.example"])
     assert status == 0, said
-    assert "witness.example cosigned the root log" in said
-    later = str(Verifier("witness.example", Ed25519PrivateKey.generate().public_key().public_bytes_raw(), COSIGNATURE))
-    assert verify(path, "--key", told.key, "--witness", later)[0] == 1
+    assert "w2.example cosigned the root log" in said
+    stranger = str(Verifier("w1.example", Ed25519PrivateKey.generate().public_key().public_bytes_raw(), COSIGNATURE))
+    assert verify(path, "--key", told.key, "--witness", stranger)[0] == 1
+    stand.away.add("w2.example")
+    told.town.clock.forward(minutes=61)
+    told.town.gridtrail.inspection.act_on_case(OFFICER, UUID(told.case), SUB_A, "reopen", {"reason": "it is back"})
+    stand.publisher.turn()
+    path.write_bytes(told.dossier())
+    assert verify(path, "--key", told.key, *witnesses["w1.example"])[0] == 0
+    assert verify(path, "--key", told.key, *witnesses["w2.example"])[0] == 1
 
 
-def cosigned(key: Any, witness: Any, text: str, time: int) -> str:
-    signature = key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
-    return f"— {witness.name} {base64.b64encode(witness.id + time.to_bytes(8, 'big') + signature).decode()}\n"
+def test_an_entry_that_was_taken_after_all_is_proven_as_the_refusal_that_it_was(sqlite_url: str, tmp_path: Path):
+    town = Town(open_database(sqlite_url), tmp_path, root_log_s=0)
+    case, zhao, li = str(uuid4()), town.tablet("zhao"), town.tablet("li")
+    zhao.record("case.accepted", case, A1, {})
+    zhao.sync()
+    li.record("case.reported", case, A1, {"category": CATEGORY, "summary": "x"})
+    li.sync()
+    (kept,) = town.events("refused.kept")
+    town.gridtrail.inspection.reapply_refused(OFFICER, kept["ledger"], kept["stream"], "came too early")
+    strange = town.hand("wang")
+    strange.send([strange.entry(0, kind="case.handled", id=case, data=[1, {"a": None}]), strange.entry(1, kind=["<b>"], id=case.upper())])
+    town.gridtrail.follower.catch_up()
+    told = Told(town, case, tmp_path)
+    path = tmp_path / "case.zip"
+    path.write_bytes(told.dossier())
+    status, said = verify(path, "--key", told.key)
+    assert status == 0, said
+    assert re.search(r"3  refused entries", said)
+    assert re.search(r"4  tablets' entries", said)
+    text = files_of(path.read_bytes())["index.en.html"].decode()
+    assert "came too early" in text
+    assert "<b>" not in text
+
+
+@pytest.mark.parametrize("before", range(6))
+def test_an_id_is_found_inside_of_base64(before: int):
+    case = str(uuid4())
+    for text in (case, case.upper()):
+        coded = base64.b64encode(b"y" * before + text.encode() + b"z" * 5).decode()
+        assert any(part in coded for part in in_base64(case))
+        assert not any(part in coded for part in in_base64(str(uuid4())))
+
+
+def test_personal_values_are_opened_only_where_asked_and_only_if_they_fit(sqlite_url: str, tmp_path: Path):
+    told = tell(open_database(sqlite_url), tmp_path)
+    gridtrail, alive, erased = told.town.gridtrail, uuid4(), uuid4()
+    values = {digest_of(text): text for text in (disclosure("note", "Mrs. Wang, 3rd floor"), disclosure("note", "Mr. Sun"))}
+    fields = [{"subject": str(who), "field": "note", "digest": digest} for who, digest in zip((alive, erased), values, strict=True)]
+    said = {"by": told.town.events("case.closed")[0]["state"]["by"], "role": "officer", "day": "2026-11-24", "holder": FIRE}
+    said["happened_at"] = "2026-11-24T03:00:00.000Z"
+    first = next(iter(values))
+    with writing(gridtrail.database) as conn:
+        gridtrail.vault.keep(conn, [Kept(SUB_A, alive, "note", first, values[first])])
+        drafts = [
+            Draft(UUID(told.case), 9, "case.verified", orjson.dumps({**said, "data": {"area": A1, "found": True, "personal": fields}})),
+            Draft(erased, 1, "subject.erased", orjson.dumps({**said, "data": {"reason": "asked for it"}})),
+        ]
+        gridtrail.ledgers.append(conn, SUB_A, drafts)
+    closed, opened = told.dossier(), told.dossier(personal=True)
+    for dossier, shown in ((closed, False), (opened, True)):
+        text = files_of(dossier)["index.en.html"].decode()
+        assert ("Mrs. Wang" in text) is shown
+        assert (first in text) is not shown
+        assert '<span class="erased">erased</span>' in text
+        assert (b"Mrs. Wang" in dossier) is shown
+        assert verify(written(files_of(dossier), tmp_path), "--key", told.key)[0] == 0
+    files = files_of(opened)
+    for text, sentence in (
+        (disclosure("note", "Mrs. Wu"), "is not the one that was recorded"),
+        (disclosure("phone", "Mrs. Wang, 3rd floor"), "is not the one that was recorded"),
+    ):
+        changed = {**files, "disclosures.json": orjson.dumps({first: text})}
+        status, told_so = verify(written(relisted(changed), tmp_path), "--key", told.key)
+        assert (status, sentence in told_so) == (1, True), told_so
+    stranger = {**files, "disclosures.json": orjson.dumps({**json.loads(files["disclosures.json"]), "A" * 43: "x"})}
+    assert "which no line holds" in verify(written(relisted(stranger), tmp_path), "--key", told.key)[1]
+
+
+def disclosure(field: str, value: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(["c2FsdHNhbHRzYWx0c2E", field, value])).decode().rstrip("=")
 
 
 def test_the_lines_are_the_stored_ones_and_the_whole_trail_is_there(told: Told, whole: bytes):

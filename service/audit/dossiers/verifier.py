@@ -408,6 +408,7 @@ class Dossier:
             if entry is None or line["state"].get("code") == "forked":
                 continue
             self.try_(self.entry, f"tablets/{tablet}/{seq}", entry, tablet, seq, keys, seals)
+        self.count("tablets' entries proven under their seals", len(self.seals))
 
     def entry(self, name, entry, tablet, seq, keys, seals):
         if tablet not in keys:
@@ -426,7 +427,6 @@ class Dossier:
         proof.note.signed([public])
         proof.proves(entry)
         self.seals[tablet, seq] = proof.note.size
-        self.count("tablets' entries proven under their seals")
 
     def refusals(self):
         """Every refused entry names the case; decisions follow the entry that they are about."""
@@ -434,7 +434,7 @@ class Dossier:
         for place, line in sorted(self.lines.items()):
             if line["topic"] == "refused.kept":
                 kept.add(line["stream"])
-                if self.manifest["case"] not in self.raw[place].decode().lower():
+                if self.manifest["case"].encode() not in (entry_in(line, self.raw[place]) or b"").lower():
                     raise Fault(f"ledgers/{place[0]}/{place[1]}.json is a refused entry that does not name the case.")
         for place, line in self.lines.items():
             if line["topic"].startswith("refused.") and line["stream"] not in kept:
