@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from uuid import uuid4
 
 from service.audit.downloading import CannotFetch, Downloads
 from service.audit.verifying.checkpoints import Keys
@@ -293,7 +294,7 @@ def _remove_outgrown(part: Path, tiles: Path, size: int) -> None:
 def write_whole(path: Path, plain: bytes) -> None:
     """Writes a file that is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
     with beside.open("wb") as file:
         file.write(plain)
         file.flush()

@@ -128,8 +128,13 @@ class Copy:
 
     def gridtrail(self) -> Gridtrail:
         """The service's pieces on this copy."""
-        config = Config(database_url=self.url, origin="gridtrail.test", signing_key=SEED, photos_url=str(self.folder / "photos"))
-        return Gridtrail(config, database=self.engine)
+        return Gridtrail(self.config(), database=self.engine)
+
+    def config(self, **settings: Any) -> Config:
+        """Settings for this copy. What was signed before is on a machine that whoever spoils it can write to as well."""
+        journal = str(self.folder / f"{uuid4().hex}.journal")
+        given = {"database_url": self.url, "origin": "gridtrail.test", "signing_key": SEED, "watermark_file": journal, **settings}
+        return Config(photos_url=str(self.folder / "photos"), log_format="text", **given)
 
     @contextmanager
     def behind_the_back(self) -> Iterator[sa.Connection]:
@@ -162,7 +167,7 @@ class Copy:
             (conn or own).execute(sa.update(events).where(mine).values(line=line))
 
     def rewrite(self, ledger: str, lines: Iterable[bytes]) -> None:
-        """Puts a whole other history in the place of a ledger's: columns, head and tiles follow from the lines, as the service writes them."""
+        """Puts a whole other history in the place of a ledger's: columns, head and tiles follow from the lines."""
         whole = list(lines)
         frontier = Frontier()
         frontier.extend(leaf_hashes(whole))

@@ -17,7 +17,6 @@ from service.audit.tiles import tiles
 from service.audit.verifying.faults import Findings
 from service.audit.verifying.run import Verified, verify
 from service.audit.verifying.sources import Wanted, open_source
-from service.config import Config
 from service.ledger.keys import seed_of
 from service.ledger.tables import events, ledgers
 from service.sync.tables import tablet_states
@@ -370,8 +369,7 @@ def test_a_tree_made_anew_without_the_key(copy: Copy) -> None:
 def test_a_tree_made_anew_and_signed_by_another_key(copy: Copy) -> None:
     without_the_wangs_visit(copy)
     copy.forget_what_was_signed()
-    other = Config(database_url=copy.url, origin="gridtrail.test", signing_key=seed_of(Ed25519PrivateKey.generate()))
-    publish(Gridtrail(other, database=copy.engine))
+    publish(Gridtrail(copy.config(signing_key=seed_of(Ed25519PrivateKey.generate())), database=copy.engine))
     findings = audit(copy)
     assert {fault.kind for fault in findings.faults} == {"no_checkpoint", "root_log_entry", "not_witnessed"}
 

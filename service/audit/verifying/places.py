@@ -31,7 +31,9 @@ class Places:
             self.report("wrong_ledger", place, f"it says {event.ledger}")
             return False
         moved = event.position - place
-        if moved != self.offset:
+        if moved == 0 and self.offset:
+            self.offset, self.strayed = 0, None
+        elif moved != self.offset:
             if self.strayed is not None and self.strayed == (place - 1, moved):
                 # Two lines in a row say the same: it is not one line that strayed, the rest was moved.
                 self.offset, self.strayed = moved, None

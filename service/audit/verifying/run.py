@@ -22,6 +22,8 @@ from service.audit.verifying.states import compare_states
 from service.audit.verifying.walking import Tick, Walk, Walked
 
 LEAST = 20_000
+START = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+"""Other processes need the modules and the knowledge of this one. What is sent to them opens its own connections."""
 OnEvents = Callable[[int], Any]
 
 
@@ -49,7 +51,7 @@ class Task:
     source: Source
     wanted: Wanted
     ledger: str
-    until: int
+    until: int | None
     signed: SignedFile | None
     crossing: Path
 
@@ -69,7 +71,7 @@ def verify(source: Source, wanted: Wanted, *, jobs: int = 1, on_events: OnEvents
             knowledge = gather(source)
             signed = gather_signed(source, wanted, logs, Path(folder), findings)
             tasks = [
-                Task(source, wanted, ledger, size, signed.get(ledger), Path(folder) / f"{ledger}.crossing")
+                Task(source, wanted, ledger, size if source.has_columns else None, signed.get(ledger), Path(folder) / f"{ledger}.crossing")
                 for ledger, size in sorted(logs.items(), key=lambda each: -each[1])
             ]
             for walked, part in _walk_all(tasks, knowledge, jobs, on_events):
@@ -151,7 +153,7 @@ def _walk_all(tasks: list[Task], knowledge: Knowledge, jobs: int, on_events: OnE
         for task in tasks:
             yield _walk(task, knowledge, on_events)
         return
-    context = multiprocessing.get_context("spawn")
+    context: Any = multiprocessing.get_context(START)
     done = context.Value("q", 0)
     with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context, initializer=_begin, initargs=(knowledge, done)) as pool:
         waiting: list[Future[tuple[Walked, Findings]]] = [pool.submit(_work, task) for task in tasks]

@@ -223,7 +223,7 @@ class Walk:
             if self.wanted.rules:
                 self._judged(event, line, state, raw)
             elif held is None:
-                self.streams.put(event.stream, Held(None, event.version, None))
+                self.streams.put(event.stream, Held(None, event.version, [place] if event.topic == "refused.kept" else None))
             else:
                 held.version = event.version
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
