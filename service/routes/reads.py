@@ -47,6 +47,7 @@ def on_record(response: Response) -> Response:
         if not g.get("access_recorded"):
             _record(reader, response)
     except Problem as problem:
+        response.close()
         return answer(problem)
     return response
 
