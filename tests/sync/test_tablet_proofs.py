@@ -134,7 +134,7 @@ def test_after_a_restore_everything_is_shown_again_under_the_new_incarnation(tow
     tablet.prove()
     before = tablet.outbox.fact("verified")[SUB_A]
     with writing(town.gridtrail.database) as conn:
-        town.gridtrail.ledgers.begin_incarnation(conn)
+        town.gridtrail.ledgers.begin_incarnation(conn, SUB_A)
     more(town, tablet)
     town.gridtrail.publisher.turn()
     shown = tablet.prove()
