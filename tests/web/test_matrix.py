@@ -66,21 +66,9 @@ def everything_readable(city: City) -> list[str]:
         cases = [*city.cases.values(), ABSENT] if "{case}" in path else [""]
         ledgers = [SUBDISTRICT_A, SUBDISTRICT_B, CITY] if "{ledger}" in path or "{log}" in path else [""]
         for case, ledger in product(cases, ledgers):
-<<<<<<< Updated upstream
             filled = {"case": case, "ledger": ledger, "log": ledger, "position": 0, "tile": widest_bundle(city, ledger), "name": "x"}
             found.append(path.format(**filled) + (period if path in needs_period else ""))
-=======
-            filled = Filled(case=case, ledger=ledger, log=ledger, position=0, tile=widest_bundle(city, ledger))
-            found.append(path.format_map(filled) + (period if path in needs_period else ""))
->>>>>>> Stashed changes
     return found
-
-
-class Filled(dict):
-    """What stands for the parameters of a path; a word that names nothing, for one that is not known here."""
-
-    def __missing__(self, name: str) -> str:
-        return "x"
 
 
 def widest_bundle(city: City, ledger: str) -> str:
