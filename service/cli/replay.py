@@ -113,7 +113,8 @@ def lines_of_export(folder: Path, ledger: str, key: str | None) -> Lines:
     if manifest.before.size:
         raise click.ClickException(f"This export begins at position {manifest.before.size}; read models need a ledger's whole history.")
     end, under = manifest.end.size, checkpoint_told(checked.signed, checked.checkpoint.size)
-    click.echo(f"{folder / ledger}: {end} lines in {len(manifest.months)} months lead to the root of the checkpoint, {under}.", err=True)
+    files = "1 month" if len(manifest.months) == 1 else f"{len(manifest.months)} months"
+    click.echo(f"{folder / ledger}: {end} lines in {files} lead to the root of the checkpoint, {under}.", err=True)
     return checked.lines
 
 
