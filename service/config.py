@@ -110,6 +110,8 @@ class Config:
     vault_backup_keep_days: int = setting(7, "Days that backups of the key store are kept; not longer than the others.", NOT_NEGATIVE)
     witnesses: str = setting("", "Witnesses of the root log: <verifier key>@<URL>, with spaces between.", _witnesses)
     access_retention_days: int = setting(183, "Days that the record of reads is kept before it may be pruned.", validate.Range(min=183))
+    tsa_url: str = setting("", "Address of an RFC 3161 timestamping authority for the root log; empty: none.", validate.Regexp(r"^(https?://\S+)?$"))
+    tsa_s: float = setting(3600.0, "Least seconds between two timestamps of the root log.", validate.Range(min=1, max=604_800))
     metrics_token: str = setting("", "Bearer token for /metrics; empty: only from this machine.")
     log_format: str = setting("json", "json or text.", validate.OneOf(["json", "text"]))
     log_level: str = setting("info", "Least level that is logged; access lines are info.", validate.OneOf(LEVELS))

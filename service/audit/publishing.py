@@ -17,6 +17,7 @@ from domain.clock import utc_text
 from service.audit import rootlog
 from service.audit.tables import NEVER_ROOTED, ROOT, Published, all_published, checkpoints, heads_of
 from service.audit.tiles import NotRecorded
+from service.audit.timestamps import Timestamps
 from service.audit.witnessing import Witnesses
 from service.database import reading, writing
 from service.ledger.bulk import insert_unless_present
@@ -39,6 +40,7 @@ class Publisher:
         self.config = gridtrail.config
         self.clock = gridtrail.clock
         self.witnesses = Witnesses(gridtrail)
+        self.timestamps = Timestamps(gridtrail)
 
     def turn(self) -> int:
         """Publishes every log that grew, and the root log when it is due; then asks the witnesses. Gives how many were published."""
@@ -49,6 +51,7 @@ class Publisher:
     def follow_up(self) -> None:
         """What others put to the root log's checkpoint. They may be slow or away; nothing else waits for them."""
         self.witnesses.turn()
+        self.timestamps.turn()
 
     def publish(self) -> int:
         """Publishes every log that grew, and the root log when it is due. Gives how many checkpoints were published."""

@@ -120,11 +120,11 @@ class Witnesses:
             with reading(self.database) as conn:
                 hashes = self.gridtrail.tiles.consistency(conn, ROOT, old, root.size)
         proof = "".join(base64.b64encode(each).decode() + "\n" for each in hashes)
-        return f"old {old}\n{proof}\n{_without_cosignatures(root)}".encode()
+        return f"old {old}\n{proof}\n{without_cosignatures(root)}".encode()
 
     def _keep(self, each: Asked, root: Published, line: str) -> None:
         """Stores the cosignature: with the checkpoint it was given for, and in the published note if that is still the published one."""
-        row = {"size": root.size, "note": _without_cosignatures(root) + line, "cosigned_at": utc_text(self.gridtrail.clock())}
+        row = {"size": root.size, "note": without_cosignatures(root) + line, "cosigned_at": utc_text(self.gridtrail.clock())}
         mine = (K.ledger == ROOT) & (K.incarnation == root.incarnation) & (K.witness == str(each.verifier))
         here = (C.ledger == ROOT) & (C.incarnation == root.incarnation)
         with writing(self.database) as conn:
@@ -154,7 +154,7 @@ def _is_of(line: str, witness: Verifier) -> bool:
     return name == witness.name and base64.b64decode(coded)[:4] == witness.id
 
 
-def _without_cosignatures(root: Published) -> str:
+def without_cosignatures(root: Published) -> str:
     """The note with the log's own signatures alone."""
     head, _, lines = root.note.rpartition("\n\n")
     return f"{head}\n\n" + "".join(line for line in lines.splitlines(keepends=True) if line.startswith(f"— {root.origin} "))

@@ -23,6 +23,7 @@ from service.routes import (
     proofs,
     sessions,
     sync,
+    timestamps,
     uploads,
 )
 from service.routes.api import ProblemApi, make_api
@@ -39,6 +40,7 @@ BLUEPRINTS = (
     access.blueprint,
     logs.blueprint,
     log_keys.blueprint,
+    timestamps.blueprint,
     proofs.blueprint,
     enrolment.blueprint,
     sync.blueprint,

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from projections import READ_MODELS
+from service.audit.gauges import ProofGauges
 from service.database import Busy, reading
 from service.lag import Lag, lags
 from service.measures import FOLDER, REGISTRY, Together
@@ -63,6 +64,7 @@ def scrape_metrics() -> Response:
         raise Problem("not_found")
     registry = CollectorRegistry()
     registry.register(LagGauges(gridtrail()))
+    registry.register(ProofGauges(gridtrail()))
     folder = os.environ.get(FOLDER)
     if folder:
         registry.register(Together(folder))
