@@ -96,7 +96,7 @@ class Copies:
             "ledger": ledger_of(grid),
             "case_id": str(UUID(int=dice.getrandbits(128), version=4)),
             "area": grid,
-            "summary": f"{row['summary']} {dice.randrange(1000)}",
+            "summary": f"{row['summary']} {dice.randrange(1000)}" if row["summary"] else None,
             "position": position,
         }
         for name in ("holder", "registrar"):

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.fleet.generated import cast_of, steps_of
 from service.fleet.plan import Member, Step
+from service.fleet.sealing import told_of
 from service.fleet.settling import person_of, settle
 from service.imports.areas import Areas
 from service.imports.recording import record_areas, terminal_actor
@@ -85,7 +86,8 @@ def _sealed(origin: str, key: Ed25519PrivateKey, steps: list[Step]) -> list[byte
 
 
 def entry_of(seq: int, step: Step) -> bytes:
-    """The bytes of one entry."""
+    """The bytes of one entry. What it discloses is not sent: this measures entries."""
+    personal, _ = told_of(step)
     return orjson.dumps(
         {
             "seq": seq,
@@ -96,6 +98,6 @@ def entry_of(seq: int, step: Step) -> bytes:
             "occurred_at": step.at.isoformat(timespec="milliseconds"),
             "mono_ms": seq * 1000,
             "boot": BOOT,
-            "data": step.data,
+            "data": {**step.data, "personal": personal} if personal else step.data,
         }
     )

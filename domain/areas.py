@@ -9,6 +9,7 @@ from uuid import UUID
 
 from domain.aggregate import Act, Aggregate, Fact, FirstFact, Said
 from domain.days import must_be_a_day, must_be_in_order
+from domain.personal import must_be_free_of_numbers
 from domain.refusals import AreaEnded, NotAnArea, NothingChanged, TextNeeded, UnknownAreaKind
 
 LEVEL_OF_LENGTH = {4: "city", 6: "county", 9: "subdistrict", 12: "community", 15: "grid", 17: "micro_grid"}
@@ -116,6 +117,7 @@ def _must_be_named(name: str) -> None:
     # A NUL would stand in the ledger for ever and in no text column of PostgreSQL.
     if not name.strip() or "\0" in name:
         raise TextNeeded("An area has a name, without NUL.")
+    must_be_free_of_numbers(name)
 
 
 def _must_be_a_kind(kind: str | None) -> None:

@@ -48,9 +48,12 @@ class Books:
         ranked = sorted(items, key=lambda item: item.rank, reverse=True)
         self._items = {kind: [item for item in ranked if item.kind == kind] for kind in BOOK_KINDS}
         self._codes: dict[str, str] = {}
+        self._private: dict[str, bool] = {}
         for item in sorted(self._items["categories"], key=lambda item: item.effective_from):
             for code in item.content["codes"]:
-                self._codes.setdefault(f"{item.content['scheme']}/{item.content['version']}/{code}", item.effective_from)
+                category = f"{item.content['scheme']}/{item.content['version']}/{code}"
+                self._codes.setdefault(category, item.effective_from)
+                self._private.setdefault(category, _privacy_of(code, item.content["codes"]))
         self._calendars: dict[str, Calendar] = {}
 
     @classmethod
@@ -68,6 +71,10 @@ class Books:
         """Whether the category (scheme/version/code) is published, and in force by the day where one is given."""
         begins = self._codes.get(category)
         return begins is not None and (day is None or begins <= day)
+
+    def is_private(self, category: str) -> bool:
+        """Whether matters of the category tell of persons, so that their texts are disclosures. Ask only of a category that is known."""
+        return self._private[category]
 
     def limit_for(self, category: str, urgency: str, complexity: str | None, day: str) -> Limit:
         """The time limit: of the rules that fit, the one with the longest category code, then with complexity, then with urgency."""
@@ -153,6 +160,15 @@ def shipped_items() -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(path.read_text("utf-8")) for path in sorted(DEFAULTS.glob("*.json")))
 
 
+def _privacy_of(code: str, codes: Mapping[str, Mapping[str, Any]]) -> bool:
+    """What the code says itself, or the longest code that it begins with: F01 is as private as F. Public space where none says."""
+    for length in range(len(code), 0, -1):
+        said = codes.get(code[:length], {}).get("private")
+        if said is not None:
+            return bool(said)
+    return False
+
+
 def split_category(category: str) -> tuple[str, str, str]:
     """Scheme, version and code of a category."""
     parts = category.split("/")
@@ -173,8 +189,11 @@ def must_be_a_book(kind: str, content: dict[str, Any]) -> None:
 
 def _must_be_categories(content: dict[str, Any]) -> None:
     split_category(f"{content['scheme']}/{content['version']}/any")
-    if not content["codes"] or any("/" in code or not code for code in content["codes"]):
+    codes = content["codes"]
+    if not codes or any("/" in code or not code for code in codes):
         raise BookIsWrong("A book of categories has codes, at least one, without a slash.")
+    if not all(isinstance(said.get("private", False), bool) for said in codes.values()):
+        raise BookIsWrong("private is true for a category that tells of persons, false for one of public space.")
 
 
 def _must_be_limits(content: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 Who may do what, and when, stands in one table: domain.case_rules.RULES. The status after each fact: domain.case_status.NEXT.
 """
 
+from dataclasses import field
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,8 +12,9 @@ from domain.aggregate import Act, Aggregate, Derived, Fact, FirstFact, Said
 from domain.areas import must_be_an_area
 from domain.books import URGENCIES, Books
 from domain.case_actions import CaseActions, Photos, Quantities
-from domain.case_rules import SEVERITIES, SOURCES, holder_of_level, must_have_text
+from domain.case_rules import SEVERITIES, SOURCES, holder_of_level, must_be_sayable, must_have_text
 from domain.case_status import CLOCK_RUNS, OPEN_STATUSES, STATUSES, paused_after, status_after
+from domain.personal import Personal, must_be_a_reference, must_be_declared
 from domain.time_limits import due_at
 
 __all__ = ["CLOCK_RUNS", "OPEN_STATUSES", "STATUSES", "Case", "paused_after", "status_after"]
@@ -29,9 +31,11 @@ class CaseFact(Fact):
     TOPIC: ClassVar[str]
     area: Said[str]
     holder: Derived[str]
+    personal: Said[Personal] = field(default=(), kw_only=True)
 
     def apply(self, case: "Case") -> None:
         before = case.status
+        case.subject = _subject_of(self.personal) or case.subject
         case.status = status_after(self.TOPIC, vars(self), before, case.paused)
         case.paused = paused_after(self.TOPIC, before, case.paused)
         self.change(case)
@@ -48,14 +52,18 @@ class Case(CaseActions, Aggregate):
 
     # ---- report 上报
     class Reported(FirstFact):
-        """上报: a matter was reported by a worker, a steward, a resident or a sensor."""
+        """上报: a matter was reported by a worker, a steward, a resident or a sensor.
+
+        private: the category's flag in the book of that day, frozen here: what is said of the case is then said in disclosures.
+        """
 
         TOPIC = "case.reported"
         area: Said[str]
         category: Said[str]
-        summary: Said[str]
         holder: Derived[str]
         accept_due_at: Derived[str]
+        private: Derived[bool] = False
+        summary: Said[str | None] = None
         urgency: Said[str] = "normal"
         severity: Said[str | None] = None
         level: Said[str] = "grid"
@@ -66,9 +74,11 @@ class Case(CaseActions, Aggregate):
         visit: Said[str | None] = None
         household: Said[str | None] = None
         reference: Said[str | None] = None
+        personal: Said[Personal] = ()
 
         def apply(self, case: "Case") -> None:
             case.area, case.category, case.urgency = self.area, self.category, self.urgency
+            case.is_private, case.subject = self.private, _subject_of(self.personal)
             case.source, case.level, case.holder = self.source, self.level, self.holder
             case.reported_by, case.accept_due_at = self.by, self.accept_due_at
             case.status = status_after(self.TOPIC, vars(self), None)
@@ -117,7 +127,7 @@ class Case(CaseActions, Aggregate):
         """不予立案: the report is not a case, with the reason."""
 
         TOPIC = "case.rejected"
-        reason: Said[str]
+        reason: Said[str | None] = None
 
     # ---- transfer 流转
     class Dispatched(CaseFact):
@@ -148,7 +158,7 @@ class Case(CaseActions, Aggregate):
 
         TOPIC = "case.transferred"
         to: Said[str]
-        reason: Said[str]
+        reason: Said[str | None] = None
         from_holder: Derived[str | None] = None
 
         def change(self, case: "Case") -> None:
@@ -161,7 +171,7 @@ class Case(CaseActions, Aggregate):
         """
 
         TOPIC = "case.returned"
-        reason: Said[str]
+        reason: Said[str | None] = None
         from_holder: Derived[str | None] = None
         level: Derived[str | None] = None
 
@@ -174,8 +184,8 @@ class Case(CaseActions, Aggregate):
         """上报上级: handed up one level, with the reason."""
 
         TOPIC = "case.escalated"
-        reason: Said[str]
         level: Derived[str]
+        reason: Said[str | None] = None
         from_holder: Derived[str | None] = None
 
         def change(self, case: "Case") -> None:
@@ -187,7 +197,7 @@ class Case(CaseActions, Aggregate):
 
         TOPIC = "case.referred"
         to: Said[str]
-        reason: Said[str]
+        reason: Said[str | None] = None
         from_holder: Derived[str | None] = None
 
         def change(self, case: "Case") -> None:
@@ -200,8 +210,8 @@ class Case(CaseActions, Aggregate):
         lead: Said[str]
         assists: Said[list[str]]
         muster_minutes: Said[int]
-        task: Said[str]
         muster_due_at: Derived[str]
+        task: Said[str | None] = None
         from_holder: Derived[str | None] = None
 
         def change(self, case: "Case") -> None:
@@ -225,8 +235,8 @@ class Case(CaseActions, Aggregate):
         """处置: the holder did what there was to do, with the result and what can be counted."""
 
         TOPIC = "case.handled"
-        result: Said[str]
         overtime: Derived[bool]
+        result: Said[str | None] = None
         quantities: Said[Quantities | None] = None
         photos: Said[Photos] = ()
 
@@ -237,8 +247,8 @@ class Case(CaseActions, Aggregate):
         """自行处置: the reporting worker solved it on the spot."""
 
         TOPIC = "case.self_handled"
-        result: Said[str]
         overtime: Derived[bool]
+        result: Said[str | None] = None
         quantities: Said[Quantities | None] = None
         photos: Said[Photos] = ()
 
@@ -250,8 +260,8 @@ class Case(CaseActions, Aggregate):
 
         TOPIC = "case.extended"
         amount: Said[int]
-        reason: Said[str]
         due_at: Derived[str]
+        reason: Said[str | None] = None
 
         def change(self, case: "Case") -> None:
             case.extensions += 1
@@ -262,7 +272,7 @@ class Case(CaseActions, Aggregate):
 
         TOPIC = "case.suspended"
         until: Said[str]
-        reason: Said[str]
+        reason: Said[str | None] = None
 
         def change(self, case: "Case") -> None:
             case.was_suspended, case.stopped_at, case.stopped_until = True, self.happened_at, self.until
@@ -292,7 +302,7 @@ class Case(CaseActions, Aggregate):
         """返工: the check failed; the handling unit has it again."""
 
         TOPIC = "case.reworked"
-        reason: Said[str]
+        reason: Said[str | None] = None
         from_holder: Derived[str | None] = None
 
         def change(self, case: "Case") -> None:
@@ -326,8 +336,8 @@ class Case(CaseActions, Aggregate):
         """重新立案: closed too early; the unit that registered has it again with a fresh limit."""
 
         TOPIC = "case.reopened"
-        reason: Said[str]
         due_at: Derived[str]
+        reason: Said[str | None] = None
         from_holder: Derived[str | None] = None
 
         def change(self, case: "Case") -> None:
@@ -339,7 +349,7 @@ class Case(CaseActions, Aggregate):
 
         TOPIC = "case.merged"
         into: Said[str]
-        reason: Said[str]
+        reason: Said[str | None] = None
 
         def change(self, case: "Case") -> None:
             case.stopped_at, case.merged_into = self.happened_at, self.into
@@ -348,7 +358,7 @@ class Case(CaseActions, Aggregate):
         """拆案: not the same matter after all; it goes on where it stood when it was merged."""
 
         TOPIC = "case.split"
-        reason: Said[str]
+        reason: Said[str | None] = None
         due_at: Derived[str | None] = None
 
         def change(self, case: "Case") -> None:
@@ -359,17 +369,19 @@ class Case(CaseActions, Aggregate):
         """超时豁免: an appeal takes the overtime out of the statistic; the overtime fact itself stays."""
 
         TOPIC = "case.overtime_exempted"
-        reason: Said[str]
+        reason: Said[str | None] = None
 
         def change(self, case: "Case") -> None:
             case.overtime, case.is_exempt = False, True
 
     # ---- state
     merged_into: str | None
+    subject: str | None
 
     def __init__(self) -> None:
         self.paused = self.found = self.registrar = self.limit = self.calendar = self.due_at = None
         self.dispatch_due_at = self.muster_due_at = self.stopped_at = self.stopped_until = self.merged_into = None
+        self.is_private, self.subject = False, None
         self.trail, self.called, self.did = [], {}, {"handled": [], "checked": [], "evaluated": []}
         self.extensions, self.was_suspended, self.is_evaluated, self.overtime, self.is_exempt = 0, False, False, False, False
 
@@ -390,6 +402,8 @@ class Case(CaseActions, Aggregate):
 
     def _fact(self, topic: str, act: Act, *, holder: str | None = None, **said_and_derived: Any) -> None:
         """Records a fact that lies in the case's area; with another holder, who gave it away stands in it too."""
+        must_be_declared(topic, said_and_derived["personal"])
+        must_be_sayable(self.is_private, said_and_derived)
         if holder is not None and holder != self.holder:
             said_and_derived["from_holder"] = self.holder
         self.record(FACTS[topic], act, area=self.area, holder=holder or self.holder, **said_and_derived)
@@ -404,11 +418,12 @@ class Case(CaseActions, Aggregate):
         *,
         area: str,
         category: str,
-        summary: str,
+        summary: str | None = None,
         urgency: str = "normal",
         severity: str | None = None,
         level: str = "grid",
         source: str = "patrol",
+        personal: Personal = (),
         **details: Any,
     ) -> "Case":
         """上报: reports a matter. details: place, photos, patrol, visit, household, reference."""
@@ -421,11 +436,21 @@ class Case(CaseActions, Aggregate):
             raise refusals.UnknownSeverity(severity=severity)
         if source not in SOURCES:
             raise refusals.UnknownSource(source=source)
-        must_have_text(summary, refusals.TextNeeded)
+        must_have_text(summary, personal, "case_summary", refusals.TextNeeded)
+        private = books.is_private(category)
+        must_be_declared(cls.Reported.TOPIC, personal)
+        must_be_a_reference(details.get("household"), details.get("reference"))
+        must_be_sayable(private, {"summary": summary, **details})
         holder = holder_of_level(area, level)
         accept_due_at = due_at(act.happened_at, books.accept_limit(category, act.day), books.calendar_for(act.day))
         said = {"area": area, "category": category, "summary": summary, "urgency": urgency, "level": level, "source": source}
-        return cls.begin(cls.Reported, act, stream, **said, severity=severity, holder=holder, accept_due_at=accept_due_at, **details)
+        derived = {"holder": holder, "accept_due_at": accept_due_at, "private": private}
+        return cls.begin(cls.Reported, act, stream, **said, **derived, severity=severity, personal=personal, **details)
+
+
+def _subject_of(personal: Personal) -> str | None:
+    """Whom the first of some disclosures is about."""
+    return personal[0]["subject"] if personal else None
 
 
 def _with(did: dict[str, list[str]], step: str, by: str) -> dict[str, list[str]]:

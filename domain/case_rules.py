@@ -3,6 +3,7 @@
 Read by the actions of a case, and by pages that show what can be done next.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from domain.aggregate import Act
 from domain.areas import LENGTH_OF_LEVEL, area_of, department_of, lies_within, unit_is_well_formed
 from domain.case_status import STATUSES
 from domain.errors import Refusal
+from domain.personal import Personal, must_be_told_apart, must_bear_no_number, tells
 
 LEVELS = ("grid", "community", "subdistrict", "county")
 SEVERITIES = ("01", "02", "03", "04")
@@ -232,7 +234,16 @@ def level_above(level: str, holder: str) -> str:
     return LEVELS[here + 1]
 
 
-def must_have_text(text: str, refusal: type[Refusal] = refusals.ReasonNeeded) -> None:
-    """A reason, a result or a summary says something."""
-    if not text.strip():
+def must_have_text(
+    text: str | None, personal: Personal, disclosed_as: str = "case_reason", refusal: type[Refusal] = refusals.ReasonNeeded
+) -> None:
+    """A reason, a result or a summary says something: in plain words, or in a disclosure of the field that takes their place."""
+    if (text is None or not text.strip()) and not tells(personal, disclosed_as):
         raise refusal
+
+
+def must_be_sayable(private: bool, said: Mapping[str, Any]) -> None:
+    """What is said of a private matter is disclosed, and no plain text of any other bears a number of a person."""
+    if private:
+        must_be_told_apart(said)
+    must_bear_no_number(said)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from domain.aggregate import Act, Aggregate, Fact, FirstFact, Said
 from domain.areas import must_be_an_area
+from domain.personal import must_bear_no_number
 from domain.refusals import NotYourPatrol, PatrolFinished, TextNeeded
 
 
@@ -18,18 +19,16 @@ class Patrol(Aggregate):
 
         TOPIC = "patrol.started"
         area: Said[str]
-        place: Said[dict[str, Any] | None] = None
 
         def apply(self, patrol: "Patrol") -> None:
             patrol.area, patrol.walked_by, patrol.is_finished = self.area, self.by, False
 
     class CheckpointPassed(Fact):
-        """经过点位: a stop of the patrol; never a continuous track."""
+        """经过点位: a stop of the patrol; never a continuous track. The checkpoint names the place: no position is taken."""
 
         TOPIC = "patrol.checkpoint_passed"
         area: Said[str]
         checkpoint: Said[str]
-        place: Said[dict[str, Any] | None] = None
 
     class Finished(Fact):
         """巡查结束: the worker says the grid was walked."""
@@ -49,21 +48,23 @@ class Patrol(Aggregate):
         """State is set by facts only."""
 
     @classmethod
-    def start(cls, act: Act, books: Any, stream: UUID, *, area: str, place: dict[str, Any] | None = None) -> "Patrol":
+    def start(cls, act: Act, books: Any, stream: UUID, *, area: str) -> "Patrol":
         """巡查开始: begins to walk a grid."""
         must_be_an_area(area)
-        return cls.begin(cls.Started, act, stream, area=area, place=place)
+        return cls.begin(cls.Started, act, stream, area=area)
 
-    def pass_checkpoint(self, act: Act, books: Any, *, checkpoint: str, place: dict[str, Any] | None = None) -> None:
+    def pass_checkpoint(self, act: Act, books: Any, *, checkpoint: str) -> None:
         """经过点位: stops at a checkpoint. A round may come by twice: both stops are facts, and coverage counts the checkpoint once."""
         self._must_be_walked_by(act)
         if not checkpoint.strip():
             raise TextNeeded("A checkpoint has a name or a number.")
-        self.record(self.CheckpointPassed, act, area=self.area, checkpoint=checkpoint, place=place)
+        must_bear_no_number({"checkpoint": checkpoint})
+        self.record(self.CheckpointPassed, act, area=self.area, checkpoint=checkpoint)
 
     def finish(self, act: Act, books: Any, *, note: str | None = None) -> None:
         """巡查结束: says that the grid was walked."""
         self._must_be_walked_by(act)
+        must_bear_no_number({"note": note})
         self.record(self.Finished, act, area=self.area, note=note)
 
     def _must_be_walked_by(self, act: Act) -> None:

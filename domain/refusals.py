@@ -364,3 +364,24 @@ class VersionPublished(Refusal):
 
 class NotYourCity(Refusal):
     sentence = "A rulebook belongs to a city: a 4-digit code."
+
+
+# ---- personal data
+class UndeclaredPersonalField(Refusal):
+    sentence = "This kind of entry carries no such personal field. Leave it out; docs/recorded-format.md lists the fields that there are."
+    status = 422
+
+
+class PersonalText(Refusal):
+    sentence = "This may tell of a person, so it is sent as a disclosure: its digest in personal, the value by PUT /v1/sync/disclosures."
+    status = 422
+
+
+class PersonalNumberInText(Refusal):
+    sentence = "A plain text bears a mobile or identity number. Leave it out, or send it as a disclosure such as resident_phone."
+    status = 422
+
+
+class NotAReference(Refusal):
+    sentence = "A household or reference is a number or code of A-Z, a-z, 0-9 and ._:/- without spaces, never a name."
+    status = 422

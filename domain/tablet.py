@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.aggregate import Act, Aggregate, Derived, Fact, FirstFact, Said
+from domain.personal import Personal, must_be_free_of_numbers
 from domain.refusals import LastValidWrong, ReasonNeeded, RefusalSettled, TabletInUse, TabletRevoked
 
 
@@ -102,6 +103,7 @@ class Tablet(Aggregate):
         label: str | None = None,
     ) -> "Tablet":
         """平板登记: gives a tablet whose key was proven to a person of an area."""
+        must_be_free_of_numbers(label)
         said = {"public_key": public_key, "algorithm": algorithm, "origin": origin, "person": person, "area": area}
         return cls.begin(cls.Enrolled, act, stream, **said, label=label)
 
@@ -131,12 +133,16 @@ class Tablet(Aggregate):
 
 
 class Refused(Aggregate):
-    """One uploaded entry that could not become what it said, kept with its bytes until an officer re-applies or dismisses it."""
+    """One uploaded entry that could not become what it said, kept until an officer re-applies or dismisses it."""
 
     TOPIC = "refused"
 
     class Kept(FirstFact):
-        """拒收留存: the entry stands here verbatim. raw (base64) only where its bytes are not one JSON object."""
+        """拒收留存: an entry that could not become what it said. leaf is its hash in the tablet's tree; its bytes are a disclosure.
+
+        Nobody knows what a faulty client wrote where, so none of it stands here: kind is there where it is one that is known, about
+        the id that the entry names, and facts are those of the refusal that hold no words of the entry.
+        """
 
         TOPIC = "refused.kept"
         seq: Derived[int]
@@ -144,8 +150,11 @@ class Refused(Aggregate):
         detail: Derived[str]
         area: Derived[str]
         person: Derived[str]
-        raw: Derived[str | None] = None
+        leaf: Derived[str]
+        kind: Derived[str | None] = None
+        about: Derived[str | None] = None
         facts: Derived[dict[str, Any] | None] = None
+        personal: Derived[Personal] = ()
 
         def apply(self, refused: "Refused") -> None:
             refused.seq, refused.code, refused.area, refused.person = self.seq, self.code, self.area, self.person
@@ -195,16 +204,20 @@ class Refused(Aggregate):
         detail: str,
         area: str,
         person: str,
-        raw: str | None = None,
+        leaf: str,
+        kind: str | None = None,
+        about: str | None = None,
         facts: dict[str, Any] | None = None,
+        personal: Personal = (),
     ) -> "Refused":
-        """拒收留存: keeps an entry (act.entry, or raw where its bytes are no JSON object) with what was wrong with it."""
-        said = {"seq": seq, "code": code, "detail": detail, "area": area, "person": person}
-        return cls.begin(cls.Kept, act, stream, **said, raw=raw, facts=facts)
+        """拒收留存: keeps an entry by the hash of its bytes (base64), and their disclosure, with what was wrong with it."""
+        said = {"seq": seq, "code": code, "detail": detail, "area": area, "person": person, "leaf": leaf}
+        return cls.begin(cls.Kept, act, stream, **said, kind=kind, about=about, facts=facts, personal=personal)
 
     def reapply(self, act: Act, books: Any, *, ledger: str, stream: str, version: int, reason: str | None = None) -> None:
         """重新受理: the entry became an event after all."""
         self.must_be_open()
+        must_be_free_of_numbers(reason)
         self.record(self.Reapplied, act, area=self.area, ledger=ledger, stream=stream, version=version, reason=reason)
 
     def dismiss(self, act: Act, books: Any, *, reason: str) -> None:
@@ -222,3 +235,4 @@ class Refused(Aggregate):
 def _must_have_a_reason(reason: str) -> None:
     if not reason.strip():
         raise ReasonNeeded
+    must_be_free_of_numbers(reason)

@@ -1,14 +1,14 @@
 """Daily visits 日走访: contact with one household or unit. Read by the upload path and the visit log."""
 
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
 from domain.aggregate import Act, Aggregate, Derived, FirstFact, Said
 from domain.areas import must_be_an_area
 from domain.books import Books
 from domain.days import must_be_a_day, must_be_in_order
-from domain.refusals import TextNeeded, UnknownCareGroup, UnknownChannel, UnknownOutcome
+from domain.personal import Personal, must_be_a_reference, must_be_declared, must_bear_no_number
+from domain.refusals import UnknownCareGroup, UnknownChannel, UnknownOutcome
 
 OUTCOMES = ("met", "no_one_home", "refused")
 CHANNELS = ("at_door", "phone", "video")
@@ -20,7 +20,7 @@ class Visit(Aggregate):
     TOPIC = "visit"
 
     class Made(FirstFact):
-        """走访: a household or unit was visited, phoned, or found absent."""
+        """走访: a household or unit was visited, phoned, or found absent. Needs, position and photos are disclosures."""
 
         TOPIC = "visit.made"
         area: Said[str]
@@ -28,10 +28,8 @@ class Visit(Aggregate):
         outcome: Said[str]
         channel: Said[str] = "at_door"
         care_group: Said[str | None] = None
-        needs: Said[list[str] | tuple[()]] = ()
         next_visit: Said[str | None] = None
-        place: Said[dict[str, Any] | None] = None
-        photos: Said[list[str] | tuple[()]] = ()
+        personal: Said[Personal] = ()
         next_due: Derived[str | None] = None
 
         def apply(self, visit: "Visit") -> None:
@@ -57,12 +55,13 @@ class Visit(Aggregate):
         channel: str = "at_door",
         care_group: str | None = None,
         next_visit: str | None = None,
-        **details: Any,
+        personal: Personal = (),
     ) -> "Visit":
-        """走访: records a visit. details: needs, place, photos."""
+        """走访: records a visit. household: a reference, never a name."""
         must_be_an_area(area)
-        if not household.strip():
-            raise TextNeeded("A visit names its household by a reference, not by a name of a person.")
+        must_be_a_reference(household)
+        must_bear_no_number({"household": household})
+        must_be_declared(cls.Made.TOPIC, personal)
         if outcome not in OUTCOMES:
             raise UnknownOutcome(outcome=outcome)
         if channel not in CHANNELS:
@@ -72,7 +71,7 @@ class Visit(Aggregate):
             must_be_in_order(act.day, next_visit)
         said = {"area": area, "household": household, "outcome": outcome, "channel": channel, "care_group": care_group}
         due = next_due(books, act.day, outcome, care_group, next_visit)
-        return cls.begin(cls.Made, act, stream, **said, next_visit=next_visit, next_due=due, **details)
+        return cls.begin(cls.Made, act, stream, **said, next_visit=next_visit, next_due=due, personal=personal)
 
 
 def next_due(books: Books, day: str, outcome: str, care_group: str | None, next_visit: str | None) -> str | None:

@@ -8,6 +8,7 @@ from projections import (
     open_cases,
     patrol_coverage,
     people,
+    personal_items,
     refusals,
     rulebooks,
     tablet_changes,
@@ -30,6 +31,7 @@ READ_MODELS: dict[str, ModuleType] = {
         refusals,
         tablets,
         tablet_changes,
+        personal_items,
     )
 }
 """Reference data first, so that one turn of the engine brings it before what is read with it."""

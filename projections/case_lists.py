@@ -29,7 +29,7 @@ SCANNED = 2000
 SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), "-reported_at": (C.reported_at, True)}
 """Sort name: (column, descending). due_at is the end of the running clock, most urgent first; cases without one come last."""
 SHOWN = (
-    C.ledger, C.case_id, C.area, C.open, C.status, C.holder, C.category, C.urgency, C.level, C.source, C.summary, C.reference,
+    C.ledger, C.case_id, C.area, C.open, C.status, C.holder, C.category, C.urgency, C.level, C.source, C.private, C.summary, C.reference,
     C.reported_at, C.held_since, C.due_at, C.late_from, C.changed_at, C.overtime, C.version,
 )  # fmt: skip
 """What a list shows of a case: a third of its columns."""

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from domain.case_status import CLOCK_RUNS, OPEN_STATUSES, paused_after, status_after
 from projections.paging import Row, first
+from projections.personal_items import subject_of
 from projections.recorded import Recorded
 from projections.sight import Sight
 from projections.tables import AREA, ID, JSON_TEXT, NEVER, TIME, WORD, canonical, given, key, maybe, read_model_table, text
@@ -31,7 +32,9 @@ TABLE = read_model_table(
     maybe("severity", WORD),
     given("level", WORD),
     given("source", WORD),
-    given("summary", sa.Text),
+    given("private", sa.Boolean),  # its texts are disclosures: a summary, reason or result of its own stands nowhere here
+    maybe("subject", ID),  # whom its latest disclosures are about
+    maybe("summary", sa.Text),
     maybe("reference", WORD),
     maybe("household", WORD),
     maybe("patrol", ID),
@@ -131,6 +134,8 @@ def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
         after["overtime"] = True
     if fields.get("reason") is not None:
         after["reason"] = fields["reason"]
+    if fields.get("personal"):
+        after["subject"] = subject_of(fields["personal"])
     after["late_from"] = _late_from(after)
     after["version"] = event.version
     after["position"] = event.position
@@ -159,7 +164,9 @@ def _reported(event: Recorded) -> Row:
         "severity": fields.get("severity"),
         "level": fields.get("level") or "grid",
         "source": fields.get("source") or "patrol",
-        "summary": fields["summary"],
+        "private": bool(fields.get("private")),
+        "subject": None,
+        "summary": fields.get("summary"),
         "reference": fields.get("reference"),
         "household": fields.get("household"),
         "patrol": fields.get("patrol"),
@@ -226,7 +233,7 @@ def _mustered(row: Row, fields: Fields) -> None:
 
 def _handled(row: Row, fields: Fields) -> None:
     row["handled_at"], row["handler"] = fields["happened_at"], fields["by"]
-    row["result"], row["quantities"] = fields["result"], canonical(fields.get("quantities"))
+    row["result"], row["quantities"] = fields.get("result"), canonical(fields.get("quantities"))
     _photographed(row, fields)
 
 

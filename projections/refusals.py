@@ -25,8 +25,9 @@ TABLE = read_model_table(
     maybe("tablet", ID),
     given("seq", sa.BigInteger),
     maybe("kind", WORD),
-    maybe("entry", JSON_TEXT),  # the entry's meaning as canonical JSON; its exact bytes stand in the ledger
-    maybe("raw", sa.Text),  # base64, where the bytes are not one JSON object
+    maybe("about", ID),  # the patrol, visit or case that the entry named
+    given("subject", ID),
+    given("digest", WORD),  # under which the vault has the entry's bytes
     given("happened_at", TIME),
     given("recorded_at", TIME),
     maybe("decided_by", ID),
@@ -42,6 +43,7 @@ C = TABLE.c
 sa.Index("refusals_area", C.area, C.state)
 sa.Index("refusals_recorded", C.ledger, C.recorded_at, C.refusal_id)
 sa.Index("refusals_id", C.refusal_id)
+sa.Index("refusals_about", C.about)
 sa.Index("refusals_tablet", C.tablet, C.seq)
 
 STATE_AFTER = {"refused.kept": "waiting", "refused.reapplied": "reapplied", "refused.dismissed": "dismissed"}
@@ -71,10 +73,8 @@ def fold(key: tuple[Any, ...], row: Row | None, event: Recorded) -> Row:
 
 
 def _kept(event: Recorded) -> Row:
-    """The entry is read from the state as it stands: what was refused need not have the members of an entry."""
     state = event.state
-    entry = state.get("entry")
-    kind = entry.get("kind") if isinstance(entry, dict) else None
+    item = state["personal"][0]
     return {
         "refusal_id": event.stream,
         "area": state["area"],
@@ -85,9 +85,10 @@ def _kept(event: Recorded) -> Row:
         "person": state["person"],
         "tablet": state.get("tablet"),
         "seq": state["seq"],
-        "kind": kind if isinstance(kind, str) else None,
-        "entry": canonical(entry),
-        "raw": state.get("raw"),
+        "kind": state.get("kind"),
+        "about": state.get("about"),
+        "subject": item["subject"],
+        "digest": item["digest"],
         "happened_at": state["happened_at"],
         "recorded_at": event.recorded_at,
         "decided_by": None,
@@ -120,6 +121,11 @@ def list_refusals(
     if area is not None:
         query = query.where(within(C.area, area))
     return page(conn, query, (C.recorded_at, C.refusal_id), after, limit, descending=True)
+
+
+def own_refusal(conn: sa.Connection, person: str, refusal_id: str) -> Row | None:
+    """One refused entry of a person, wherever it stands."""
+    return first(conn, sa.select(TABLE).where(C.refusal_id == refusal_id, C.person == person))
 
 
 def get_refusal(conn: sa.Connection, sight: Sight, refusal_id: str) -> Row | None:

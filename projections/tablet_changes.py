@@ -27,7 +27,7 @@ import orjson
 import sqlalchemy as sa
 
 from domain.areas import LENGTH_OF_LEVEL
-from projections import areas, open_cases, people, refusals, rulebooks, tablets, visit_log
+from projections import areas, open_cases, people, personal_items, refusals, rulebooks, tablets, visit_log
 from projections.paging import Row
 from projections.recorded import Recorded
 from projections.tables import PROGRESS, WORD, canonical, given, key, maybe, read_model_table, text
@@ -95,6 +95,9 @@ def _visit(before: dict[str, Any] | None, event: Recorded) -> Item:
             "happened_at": fields["happened_at"],
             "day": fields["day"],
         }
+    # Whom the next visit's disclosures are about: the same id on every tablet, so that one erasure finds them all.
+    subject = personal_items.subject_of(fields.get("personal")) or (before or {}).get("subject")
+    payload = {**payload, "subject": subject} if subject else payload
     return payload, place_audiences(payload["area"]) if payload["next_due"] else ()
 
 
@@ -114,7 +117,7 @@ def _rulebook(before: dict[str, Any] | None, event: Recorded) -> Item:
 
 def _refusal(before: dict[str, Any] | None, event: Recorded) -> Item:
     row = refusals.fold((), before, event)
-    payload = {name: row[name] for name in row if name not in ("entry", "raw")}
+    payload = {name: row[name] for name in row if name not in ("subject", "digest")}
     return payload, [person_audience(row["person"])] if row["state"] != "reapplied" else []
 
 

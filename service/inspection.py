@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
-import orjson
 import sqlalchemy as sa
 
 from domain.aggregate import Act, Aggregate, Fact
@@ -25,12 +24,13 @@ from domain.tablet import Refused, Tablet
 from domain.visit import Visit
 from projections import areas, open_cases, rulebooks
 from projections.engine import Follower
-from projections.recorded import entry_of
 from projections.sight import Sight
 from service.config import Config
 from service.database import reading, writing
 from service.ledger.mapper import aggregate_of, draft_of
 from service.ledger.store import Appended, Draft, Ledgers, VersionTaken
+from service.personal.disclosing import Saying, SubjectGone
+from service.personal.vault import Vault
 from service.scope import Actor, OutOfScope, authorise
 from service.sync.photos import record_uses
 from service.sync.refusals import NoSuchReference, UnknownArea
@@ -88,12 +88,13 @@ def photo_uses_of(ledger: str, aggregate: Aggregate) -> list[tuple[str, str, UUI
 class Inspection:
     """All that people do to the record, apart from uploading batches."""
 
-    def __init__(self, database: sa.Engine, ledgers: Ledgers, follower: Follower, clock: Clock, config: Config) -> None:
+    def __init__(self, database: sa.Engine, ledgers: Ledgers, follower: Follower, clock: Clock, config: Config, vault: Vault) -> None:
         self.database = database
         self.ledgers = ledgers
         self.follower = follower
         self.clock = clock
         self.config = config
+        self.vault = vault
         self._books: dict[str, tuple[int, Books]] = {}
 
     # ---- what decisions read
@@ -120,16 +121,22 @@ class Inspection:
 
     # ---- one shape for all: load, decide, save
 
-    def _save(self, ledger: str, *aggregates: Any) -> Appended:
-        """Appends what the aggregates collected, in one transaction. VersionTaken where somebody was faster."""
-        uses = [use for aggregate in aggregates for use in photo_uses_of(ledger, aggregate)]
-        drafts = [draft for aggregate in aggregates for draft in drafts_of(aggregate)]
+    def _save(self, ledger: str, aggregate: Any, saying: Saying | None) -> Appended:
+        """Appends what the aggregate collected and keeps its values, in one transaction. VersionTaken where somebody was faster."""
+        uses, drafts = photo_uses_of(ledger, aggregate), drafts_of(aggregate)
         with writing(self.database) as conn:
             record_uses(conn, uses)
+            if saying is not None:
+                saying.keep(conn, self.vault, self.clock())
             return self.ledgers.append(conn, ledger, drafts)
 
     def _change(
-        self, ledger: str, stream: UUID, decide: Callable[[Any, Books], Any], expected_version: int | None = None
+        self,
+        ledger: str,
+        stream: UUID,
+        decide: Callable[[Any, Books], Any],
+        expected_version: int | None = None,
+        saying: Saying | None = None,
     ) -> tuple[Saved, Any]:
         """Loads the stream (None where there is none yet), lets ``decide`` act on it, saves; again where somebody was faster."""
         for _ in range(self.config.upload_attempts):
@@ -142,8 +149,12 @@ class Inspection:
             if not aggregate.pending_events:
                 return Saved(ledger, -1, aggregate.version), aggregate
             try:
-                appended = self._save(ledger, aggregate)
+                appended = self._save(ledger, aggregate, saying)
             except VersionTaken:
+                continue
+            except SubjectGone:
+                assert saying is not None
+                saying.fresh = True
                 continue
             return Saved(ledger, appended.size - 1, aggregate.version), aggregate
         raise Contended
@@ -162,7 +173,7 @@ class Inspection:
         self, actor: Actor, case_id: UUID, ledger: str, verb: str, said: dict[str, Any], expected_version: int | None = None
     ) -> Saved:
         """One step of a case at the console. Refusals come from the domain, OutOfScope and NotYourRole from the scope."""
-        kind = KINDS[ACTIONS[verb]]
+        kind, saying = KINDS[ACTIONS[verb]], Saying(actor.person)
 
         def decide(case: Any, books: Books) -> None:
             if not isinstance(case, Case):
@@ -173,9 +184,10 @@ class Inspection:
             act = self.act_for(actor, grant.role)
             with reading(self.database) as conn:
                 must_name_units_in_force(ACTIONS[verb], said, lambda code: areas.in_force(conn, code, act.day))
-            getattr(case, kind.method)(act, books, **said)
+            told = saying.hide(ledger, ACTIONS[verb], said, private=case.is_private, subject=case.subject)
+            getattr(case, kind.method)(act, books, **told)
 
-        return self._change(ledger, case_id, decide, expected_version)[0]
+        return self._change(ledger, case_id, decide, expected_version, saying)[0]
 
     def _must_take_a_merge(self, actor: Actor, ledger: str, case_id: str) -> None:
         """A case that another is merged into must be an open one of the same ledger that the actor may act on."""
@@ -190,13 +202,16 @@ class Inspection:
         """A case reported at the console (a resident at the counter, a hotline). Gives the new case's id."""
         stream = uuid4()
         grant = authorise(actor, "case.reported", area=area)
+        ledger, saying = ledger_of(area), Saying(actor.person)
 
         def decide(_: Any, books: Books) -> Case:
             act = self.act_for(actor, grant.role)
             self._must_lie_where_it_says(actor, area, said, act.day)
-            return Case.report(act, books, stream, area=area, **said)
+            private = books.knows_category(said["category"]) and books.is_private(said["category"])
+            told = saying.hide(ledger, Case.Reported.TOPIC, said, private=private, subject=None)
+            return Case.report(act, books, stream, area=area, **told)
 
-        return str(stream), self._change(ledger_of(area), stream, decide)[0]
+        return str(stream), self._change(ledger, stream, decide, saying=saying)[0]
 
     def _must_lie_where_it_says(self, actor: Actor, area: str, said: dict[str, Any], day: str) -> None:
         """The area is in force, and the patrol or visit that is named is recorded there within the actor's reach."""
@@ -355,11 +370,7 @@ class Inspection:
             grant = authorise(actor, "refusal.decide", area=kept.area)
             kept.must_be_open()
             books = self.books(conn, ledger)
-            raw = entry_of(lines[0])
-            if raw is None:
-                raise CannotBeReapplied("The entry's bytes are not an entry at all; it can only be dismissed.")
-            entry = orjson.loads(raw)
-            target, aggregate = self._decide_again(conn, kept, entry, books)
+            target, aggregate = self._decide_again(conn, kept, lines[0], books)
         made = aggregate.pending_events[-1]
         kept.reapply(
             self.act_for(actor, grant.role),
@@ -381,11 +392,17 @@ class Inspection:
             appended = self.ledgers.append_all(conn, drafts)
         return Saved(target, appended[target].size - 1, made.originator_version)
 
-    def _decide_again(self, conn: sa.Connection, kept: Refused, entry: dict[str, Any], books: Books) -> tuple[str, Any]:
+    def _decide_again(self, conn: sa.Connection, kept: Refused, line: bytes, books: Books) -> tuple[str, Any]:
         """The aggregate with the refused entry's event pending. Refusal where it still cannot be."""
         from service.sync.upload import Reapplication
 
-        return Reapplication(self, conn).decide(kept, entry, books)
+        return Reapplication(self, conn).decide(kept, line, books)
+
+
+class EntryErased(Refusal):
+    """The refused entry's bytes were erased with the person whom it told of."""
+
+    sentence = "The entry was erased with the person it told of; dismiss it with a reason."
 
 
 class CannotBeReapplied(Refusal):

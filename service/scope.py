@@ -36,6 +36,8 @@ ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
     "refusal.read": READERS,
     "refusal.oversee": OVERSEERS,
     "photo.read": READERS,
+    # What is said of persons: only who works with them. An auditor checks digests, and reads no value.
+    "personal.read": frozenset({WORKER, OFFICER}),
     "ledger.read": frozenset({AUDITOR}),
     "access.read": frozenset({AUDITOR}),
     "case.replay": frozenset({AUDITOR}),

@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
 import urllib3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from domain.personal import Item, digest_of, disclosed, pairs_of
 from service.ledger.note import BadNote, Checkpoint, Verifier, open_note, unbase64
 from service.ledger.rotation import MOST_STATEMENTS, Trusted, follow
 from service.ledger.tree import EMPTY_ROOT, Frontier
@@ -100,6 +102,8 @@ class Synced:
     photos_refused: int = 0
     batches: int = 0
     rewound: int = 0
+    disclosures: int = 0
+    disclosures_refused: int = 0
 
 
 def _nothing(step: str) -> None:
@@ -194,12 +198,28 @@ class Tablet:
     # ---- recording
 
     def record(
-        self, kind: str, stream: str, area: str, data: dict[str, Any], occurred_at: datetime | str | None = None, *, v: int = 1
+        self,
+        kind: str,
+        stream: str,
+        area: str,
+        data: dict[str, Any],
+        occurred_at: datetime | str | None = None,
+        *,
+        v: int = 1,
+        personal: Mapping[str, Any] | None = None,
+        subject: str | None = None,
     ) -> int:
-        """Makes the next entry and stores it durably. Gives its number. ValueError where it is no JSON or too long."""
+        """Makes the next entry and stores it durably. Gives its number. ValueError where it is no JSON or too long.
+
+        personal   values by declared field, several of one field in a list: each is salted and kept as a disclosure, and the entry holds
+                   its digest only
+        subject    whom they are about; the household's or the case's as this tablet knows it, or a new random id, where none is given
+        """
         moment = occurred_at or self.wall()
         with self.outbox.changing():
             seq = self.outbox.size
+            if personal:
+                data = {**data, "personal": self._disclose(str(stream), area, data, personal, subject)}
             entry = {
                 "seq": seq,
                 "kind": kind,
@@ -219,6 +239,14 @@ class Tablet:
         self.at("recorded")
         return seq
 
+    def _disclose(self, stream: str, area: str, data: dict[str, Any], personal: Mapping[str, Any], subject: str | None) -> list[Item]:
+        """The items of an entry; its disclosures are in the same transaction of the outbox as the entry."""
+        about = subject or self.outbox.subject_of(*(name for name in (data.get("household"), stream, data.get("visit")) if name))
+        items, disclosures = disclosed(about, pairs_of(personal))
+        kept = dict(zip((item["digest"] for item in items), disclosures, strict=True))
+        self.outbox.keep_disclosures(about, area, kept, self.wall().timestamp())
+        return items
+
     def add_photo(self, content: bytes) -> str:
         """Keeps a photo until it is sent; gives the name to put into an entry."""
         name = hashlib.sha256(content).hexdigest()
@@ -230,8 +258,8 @@ class Tablet:
         """How many entries the service has not confirmed."""
         return self.outbox.size - self.outbox.confirmed
 
-    def _limit(self, name: str) -> int:
-        return int(self.outbox.fact("limits", {}).get(name, 16_384))
+    def _limit(self, name: str, otherwise: int = 16_384) -> int:
+        return int(self.outbox.fact("limits", {}).get(name, otherwise))
 
     # ---- uploading
 
@@ -241,6 +269,7 @@ class Tablet:
         Even with nothing to send one empty batch goes out: so a tablet learns that the service lost entries.
         """
         counts = dict.fromkeys(Synced.__slots__, 0)
+        self._send_disclosures(counts, attempts=1)
         most = self._batch_entries or min(self._limit("batch_entries"), 500)
         while True:
             before = self.outbox.confirmed
@@ -256,6 +285,7 @@ class Tablet:
                 break
             if self.outbox.confirmed == before:
                 raise Unreachable("The service confirmed nothing.")
+        self._send_disclosures(counts)
         counts["photos"], counts["photos_refused"] = self._send_photos()
         self.outbox.forget(self.wall().timestamp() - KEEP_S)
         return Synced(**counts)
@@ -336,6 +366,31 @@ class Tablet:
         earlier = tuple(base64.b64decode(key) for key in self.outbox.fact("earlier_keys", []))
         return Trusted(base64.b64decode(self.outbox.fact("checkpoint_key")), earlier)
 
+    def _send_disclosures(self, counts: dict[str, int], attempts: int | None = None) -> None:
+        """Sends the values that entries vouch for, before the entries and what is left once more after them. They keep no entry back.
+
+        A value that the service has is forgotten here at once. Faults wait for the next time.
+        """
+        most = min(self._limit("disclosures", 100), 500)
+        while items := self.outbox.disclosures(most):
+            self.at("disclosing")
+            body = json.dumps({"items": items}, ensure_ascii=False).encode()
+            try:
+                answer = self._ask("PUT", "/v1/sync/disclosures", body, {"Content-Type": "application/json"}, attempts=attempts).json()
+            except (Refused, Unreachable) as no:
+                if isinstance(no, Refused) and no.status == 413 and most > 1:
+                    most = max(1, most // 2)
+                    continue
+                return
+            outcomes = answer.get("items", [])
+            if [each["digest"] for each in outcomes] != [digest_of(each["disclosure"]) for each in items]:
+                return
+            self.at("disclosed")
+            self.outbox.settle_disclosures(outcomes)
+            refused = sum(each["outcome"] == "refused" for each in outcomes)
+            counts["disclosures"] += len(outcomes) - refused
+            counts["disclosures_refused"] += refused
+
     def _send_photos(self) -> tuple[int, int]:
         """Sends the photos that wait; gives how many were taken and refused. One that is refused for good keeps no other back."""
         sent = refused = 0
@@ -379,6 +434,15 @@ class Tablet:
             if not page["more"]:
                 return count
 
+    def fetch_personal(self, *, case: str | None = None, household: str | None = None, purpose: str | None = None) -> list[dict[str, Any]]:
+        """Asks for the values of one task and keeps them for work without network, until the task leaves the tablet's scope."""
+        name, kind = (case, "case") if case else (household, "visit")
+        query = urlencode({"case" if case else "household": name})
+        headers = {"Gridtrail-Purpose": quote(purpose)} if purpose else {}
+        told = self._ask("GET", f"/v1/sync/personal?{query}", None, headers).json()["items"]
+        self.outbox.keep_personal(kind, str(name), told)
+        return list(told)
+
     def adopt(self) -> int:
         """After an officer reinstated a forked tablet: goes on from the service's history. Gives how many entries were numbered anew."""
         standing = self._ask("GET", "/v1/sync/standing", None, {}).json()
@@ -388,11 +452,14 @@ class Tablet:
 
     # ---- asking
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str], *, token: bool = True) -> Answer:
+    def _ask(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], *, token: bool = True, attempts: int | None = None
+    ) -> Answer:
         """One request, tried again with growing, random pauses while that can help."""
         sent = {**headers, **({"Authorization": f"Bearer {self.outbox.fact('token')}"} if token else {})}
         said = "no answer"
-        for attempt in range(self.attempts):
+        attempts = attempts or self.attempts
+        for attempt in range(attempts):
             wait = None
             try:
                 answer = self.transport.send(method, self.outbox.fact("url") + path, sent, body)
@@ -407,9 +474,9 @@ class Tablet:
                 if isinstance(problem, dict) and problem.get("code") in SMALLER:
                     raise Refused(answer.status, problem)
                 said, wait = f"status {answer.status}", _retry_after(answer.headers)
-            if attempt + 1 < self.attempts:
+            if attempt + 1 < attempts:
                 self._pause(attempt, wait)
-        raise Unreachable(f"{method} {path}: {said}, {self.attempts} times.")
+        raise Unreachable(f"{method} {path}: {said}, {attempts} times.")
 
     def _pause(self, attempt: int, wait: float | None) -> None:
         """Full jitter, so that a fleet that lost its network together does not come back together; never shorter than asked."""

@@ -1,11 +1,16 @@
 """A tablet's durable memory: its key, its numbered entries with their exact bytes, receipts, photos, and what it downloaded.
 
+Disclosures, and personal values that were asked for, lie here as they are, beside the private key and the token that opens the service's:
+whoever has this file has both. A tablet app keeps all three in the platform's key store, on an encrypted disk; this client does not.
+Disclosures are forgotten as soon as the service has them, values with the task that they were asked for.
+
 Read by the reference client only. An entry is stored, hashed into the tablet's tree and flushed to disk before anybody hears of it;
 nothing is forgotten before the service has confirmed it and thirty more days have passed.
 """
 
 import json
 import sqlite3
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +32,12 @@ CREATE TABLE IF NOT EXISTS proved (seq INTEGER PRIMARY KEY, place TEXT NOT NULL)
 CREATE TABLE IF NOT EXISTS items (ledger TEXT, kind TEXT, id TEXT, data TEXT NOT NULL, PRIMARY KEY (ledger, kind, id));
 CREATE TABLE IF NOT EXISTS photos (sha256 TEXT PRIMARY KEY, content BLOB NOT NULL, sent INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS refused_photos (sha256 TEXT PRIMARY KEY, code TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS disclosures (
+    digest TEXT PRIMARY KEY, subject TEXT NOT NULL, area TEXT NOT NULL, disclosure TEXT NOT NULL, at REAL NOT NULL, refused TEXT
+);
+CREATE TABLE IF NOT EXISTS subjects (name TEXT PRIMARY KEY, subject TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS gone_subjects (subject TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS personal (kind TEXT, id TEXT, value TEXT NOT NULL, PRIMARY KEY (kind, id));
 """
 
 
@@ -45,6 +56,7 @@ class Outbox:
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=FULL")
+        self.db.execute("PRAGMA secure_delete=ON")
         self.db.executescript(SCHEMA)
 
     def close(self) -> None:
@@ -125,6 +137,65 @@ class Outbox:
         rows = self.db.execute("SELECT seq, bytes, outcome FROM entries ORDER BY seq")
         return [{"seq": seq, "entry": json.loads(raw), "outcome": json.loads(told) if told else None} for seq, raw, told in rows]
 
+    # ---- personal values
+
+    def subject_of(self, *names: str) -> str:
+        """Whom disclosures are about: as remembered or downloaded under one of the names (household, case, visit), or a new random id.
+
+        Inside ``changing``. It is remembered under all of the names.
+        """
+        found = None
+        for name in names:
+            row = self.db.execute("SELECT subject FROM subjects WHERE name = ?", (name,)).fetchone()
+            found = row[0] if row else self._subject_in(name)
+            if found and not self.db.execute("SELECT 1 FROM gone_subjects WHERE subject = ?", (found,)).fetchone():
+                break
+            found = None
+        found = found or str(uuid.uuid4())
+        self.db.executemany("INSERT OR REPLACE INTO subjects VALUES (?, ?)", [(name, found) for name in names])
+        return found
+
+    def _subject_in(self, name: str) -> str | None:
+        query = "SELECT data FROM items WHERE kind IN ('case', 'visit') AND id = ?"
+        return next((subject for (data,) in self.db.execute(query, (name,)) if (subject := json.loads(data).get("subject"))), None)
+
+    def keep_disclosures(self, subject: str, area: str, disclosures: dict[str, str], now: float) -> None:
+        """Keeps disclosures, by their digests, until the service has them; inside ``changing``."""
+        self.db.executemany(
+            "INSERT OR IGNORE INTO disclosures (digest, subject, area, disclosure, at) VALUES (?, ?, ?, ?, ?)",
+            [(digest, subject, area, disclosure, now) for digest, disclosure in disclosures.items()],
+        )
+
+    def disclosures(self, most: int) -> list[dict[str, str]]:
+        """The next disclosures that the service has not confirmed, as they are sent."""
+        rows = self.db.execute("SELECT subject, area, disclosure FROM disclosures WHERE refused IS NULL ORDER BY rowid LIMIT ?", (most,))
+        return [dict(zip(("subject", "area", "disclosure"), row, strict=True)) for row in rows]
+
+    def settle_disclosures(self, outcomes: list[dict[str, Any]]) -> None:
+        """Forgets what the service has; what it refused is kept with the code, and not sent again.
+
+        Who was erased takes nothing new: what is said of them later is said under another id.
+        """
+        with self.changing():
+            for each in outcomes:
+                if each["outcome"] == "erased":
+                    theirs = "INSERT OR IGNORE INTO gone_subjects SELECT subject FROM disclosures WHERE digest = ?"
+                    self.db.execute(theirs, (each["digest"],))
+                if each["outcome"] == "refused":
+                    self.db.execute("UPDATE disclosures SET refused = ? WHERE digest = ?", (each.get("code", ""), each["digest"]))
+                else:
+                    self.db.execute("DELETE FROM disclosures WHERE digest = ?", (each["digest"],))
+
+    def keep_personal(self, kind: str, name: str, told: Any) -> None:
+        """Keeps values that were asked for a task: they go when the task leaves the tablet's scope."""
+        with self.changing():
+            self.db.execute("INSERT OR REPLACE INTO personal VALUES (?, ?, ?)", (kind, name, json.dumps(told)))
+
+    def personal(self, kind: str, name: str) -> Any:
+        """Values that were asked for, or None."""
+        row = self.db.execute("SELECT value FROM personal WHERE kind = ? AND id = ?", (kind, name)).fetchone()
+        return json.loads(row[0]) if row else None
+
     # ---- what the service confirmed
 
     def confirm(self, size: int, receipt: dict[str, Any], now: float) -> None:
@@ -171,6 +242,7 @@ class Outbox:
             self.db.execute("DELETE FROM receipts WHERE at < ?", (before,))
             self.db.execute("DELETE FROM heads WHERE at < ?", (before,))
             self.db.execute("DELETE FROM proved WHERE seq < ?", (keep_from,))
+            self.db.execute("DELETE FROM disclosures WHERE refused IS NOT NULL AND at < ?", (before,))
 
     def adopt(self, frontier: Frontier) -> int:
         """Goes on from the service's history instead of one's own: what it has not confirmed is numbered anew. Gives how many."""
@@ -190,10 +262,12 @@ class Outbox:
         with self.changing():
             if page["reset"]:
                 self.db.execute("DELETE FROM items")
+                self.db.execute("DELETE FROM personal")
             for item in page["items"]:
                 key = (item["ledger"], item["kind"], item["id"])
                 if item["gone"]:
                     self.db.execute("DELETE FROM items WHERE ledger = ? AND kind = ? AND id = ?", key)
+                    self.db.execute("DELETE FROM personal WHERE kind = ? AND id = ?", key[1:])
                 else:
                     self.db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?)", (*key, json.dumps(item["data"])))
             self.remember(cursor=page["next"])

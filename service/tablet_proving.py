@@ -219,8 +219,9 @@ class _Ledger:
         try:
             line = each["line"].encode()
             recorded = read_line(line)
-            kept = entry_of(line) or unbase64(recorded.state["raw"])
-            if (recorded.ledger, recorded.position) != (self.ledger, mine.position) or kept != mine.raw:
+            entry = entry_of(line)
+            same = entry == mine.raw if entry is not None else unbase64(recorded.state["leaf"]) == leaf_hash(mine.raw)
+            if (recorded.ledger, recorded.position) != (self.ledger, mine.position) or not same:
                 raise BadProof("the line does not keep this tablet's entry")
             verify_inclusion(leaf_hash(line), mine.position, point.size, [unbase64(one) for one in each["proof"]], unbase64(point.root))
         except (ValueError, KeyError, TypeError, AttributeError) as wrong:

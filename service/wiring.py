@@ -23,8 +23,10 @@ from service.inspection import Inspection
 from service.ledger import keys, schema
 from service.ledger.note import Signer
 from service.ledger.store import Ledgers
+from service.personal.bringing import Bringing
 from service.personal.kek import KeyEncryptionKeys
 from service.personal.keystore import KeyStore
+from service.personal.reading import Reading
 from service.personal.vault import Vault
 from service.sync.changes import Changes
 from service.sync.enrolment import Enrolment
@@ -148,7 +150,7 @@ class Gridtrail:
     @cached_property
     def inspection(self) -> Inspection:
         """The use cases."""
-        return Inspection(self.database, self.ledgers, self.follower, self.clock, self.config)
+        return Inspection(self.database, self.ledgers, self.follower, self.clock, self.config, self.vault)
 
     @cached_property
     def enrolment(self) -> Enrolment:
@@ -169,6 +171,16 @@ class Gridtrail:
     def tablet_proofs(self) -> TabletProofs:
         """Proofs of tablets' own entries."""
         return TabletProofs(self)
+
+    @cached_property
+    def bringing(self) -> Bringing:
+        """Personal values as tablets bring them."""
+        return Bringing(self)
+
+    @cached_property
+    def personal(self) -> Reading:
+        """Personal values as they are read."""
+        return Reading(self)
 
     @cached_property
     def photos(self) -> Photos:

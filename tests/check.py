@@ -91,13 +91,13 @@ def check_tablets(histories: dict[str, list[bytes]]) -> None:
             recorded = read_line(line)
             if recorded.topic.startswith("tablet."):
                 tablets.setdefault(recorded.stream, []).append(line)
-            entry = bytes_of_entry(recorded, line)
+            leaf = leaf_of_entry(recorded, line)
             again = (recorded.ledger, recorded.stream, recorded.version) in reapplied
-            if entry is not None and recorded.state.get("code") != "forked" and not again:
-                seq = recorded.state["seq"] if recorded.topic == "refused.kept" else orjson.loads(entry)["seq"]
+            if leaf is not None and recorded.state.get("code") != "forked" and not again:
+                seq = recorded.state["seq"] if recorded.topic == "refused.kept" else orjson.loads(entry_of(line))["seq"]
                 mine = entries.setdefault(recorded.state["tablet"], {})
                 assert seq not in mine, f"entry {seq} of {recorded.state['tablet']} stands twice"
-                mine[seq] = entry
+                mine[seq] = leaf
     for tablet, lines in tablets.items():
         check_seals(lines, entries.get(tablet, {}))
 
@@ -109,10 +109,12 @@ def reapplications(histories: dict[str, list[bytes]]) -> set[tuple[str, str, int
     return {(fact["ledger"], fact["stream"], fact["version"]) for fact in facts}
 
 
-def bytes_of_entry(recorded: Recorded, line: bytes) -> bytes | None:
-    """The tablet's bytes that a line holds, inline or as base64."""
-    raw = recorded.state.get("raw") if recorded.topic == "refused.kept" else None
-    return base64.b64decode(raw) if raw is not None else entry_of(line)
+def leaf_of_entry(recorded: Recorded, line: bytes) -> bytes | None:
+    """The leaf of the tablet's tree that a line holds: the hash of its entry, or what a kept refusal says."""
+    if recorded.topic == "refused.kept":
+        return base64.b64decode(recorded["leaf"])
+    entry = entry_of(line)
+    return None if entry is None else leaf_hash(entry)
 
 
 def check_seals(lines: list[bytes], entries: dict[int, bytes]) -> None:
@@ -126,7 +128,7 @@ def check_seals(lines: list[bytes], entries: dict[int, bytes]) -> None:
         if recorded.topic == "tablet.enrolled":
             key = Verifier(recorded["origin"], base64.b64decode(recorded["public_key"]))
         if recorded.topic == "tablet.uploaded":
-            frontier.extend(leaf_hash(entries[seq]) for seq in range(frontier.size, recorded["size"]))
+            frontier.extend(entries[seq] for seq in range(frontier.size, recorded["size"]))
             checkpoint = open_checkpoint(recorded["seal"], key)
             assert (checkpoint.size, checkpoint.root) == (frontier.size, frontier.root())
     assert frontier.size == len(entries), "entries stand in the ledgers that no seal covers"

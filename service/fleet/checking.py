@@ -1,7 +1,7 @@
 """Whether all that a fleet holds is recorded once and where it was told: tablets' files and receipts against the ledgers' lines.
 
 Both sides are made into sums that do not depend on the order: for each ledger the number of entries and the sum of the hashes of
-(tablet, number, position, outcome, the entry's bytes). Equal sums mean that every entry stands where its receipt says, and no other does.
+(tablet, number, position, outcome, the entry's leaf). Equal sums mean that every entry stands where its receipt says, and no other does.
 Beside that every ledger's tree is hashed again, and every tablet's root is compared. Read by ``simulate`` and the bench.
 """
 
@@ -22,13 +22,13 @@ import orjson
 import sqlalchemy as sa
 
 from domain.tablet import Refused
-from projections.recorded import entry_of, read_line
 from service.config import Config
 from service.database import reading
 from service.fleet.driving import receipts_of
 from service.fleet.sealing import read_frame, read_sealed
 from service.ledger.tables import events
 from service.ledger.tree import Frontier, leaf_hash
+from service.sync.history import leaf_of
 from service.sync.tables import tablet_states
 from service.tablet_outbox import Outbox
 from service.wiring import Gridtrail
@@ -53,10 +53,10 @@ class Sums:
     count: int = 0
     digest: int = 0
 
-    def add(self, tablet: bytes, seq: int, position: int, recorded: bool, entry: bytes) -> None:
+    def add(self, tablet: bytes, seq: int, position: int, recorded: bool, leaf: bytes) -> None:
         """Adds one entry."""
         self.count += 1
-        self.digest = (self.digest + int.from_bytes(sha256(PLACE.pack(tablet, seq, position, recorded) + entry).digest(), "big")) % WHOLE
+        self.digest = (self.digest + int.from_bytes(sha256(PLACE.pack(tablet, seq, position, recorded) + leaf).digest(), "big")) % WHOLE
 
     def join(self, other: "Sums") -> None:
         """Adds the entries of another share."""
@@ -161,7 +161,7 @@ def add_tablet(held: Held, tablet: UUID, entries: Iterable[bytes], outcomes: Seq
         first = outcome.get("first_outcome") or outcome["outcome"]
         held.outcomes[first] += 1
         sums = held.sums.setdefault(outcome["ledger"], Sums())
-        sums.add(tablet.bytes, outcome["seq"], outcome["position"], first == RECORDED, entry)
+        sums.add(tablet.bytes, outcome["seq"], outcome["position"], first == RECORDED, leaf_hash(entry))
 
 
 # ---- the ledgers' side
@@ -206,12 +206,6 @@ def _sums_in(pieces: Gridtrail, ledger: str, tablets: frozenset[UUID]) -> tuple[
         for position, tablet, seq, topic, line in rows:
             if seq is not None and tablet in tablets:
                 kept = topic == Refused.Kept.TOPIC
-                sums.add(tablet.bytes, seq, position, not kept, (_kept_bytes(line) if kept else entry_of(line)) or b"")
+                sums.add(tablet.bytes, seq, position, not kept, leaf_of(line))
         if len(rows) < PAGE:
             return sums, tree
-
-
-def _kept_bytes(line: bytes) -> bytes | None:
-    """A refused entry: inline where it was JSON, else as base64."""
-    raw = read_line(line).state.get("raw")
-    return base64.b64decode(raw) if raw is not None else entry_of(line)

@@ -24,7 +24,9 @@ from tqdm import tqdm
 from service.fleet.sealing import Sealed, read_sealed, write_frame
 from service.tablet_client import AGAIN, ATTEMPTS, FIRST_PAUSE_S, LONGEST_PAUSE_S
 
-PATH = "/v1/sync/batches"
+BATCHES, DISCLOSURES = ("POST", "/v1/sync/batches", "application/x-ndjson"), ("PUT", "/v1/sync/disclosures", "application/json")
+"""How the two kinds of bodies are sent: method, path, media type."""
+Request = tuple[str, str, str]
 START_S = 120.0
 LOOK_S = 0.2
 MOST_WRONG = 20
@@ -109,7 +111,7 @@ class _Sender:
 
     def __init__(self, url: str, lock: threading.Lock, tablets: Iterator[Sealed], kept: Any, sent: Any) -> None:
         self.parts = urlsplit(url)
-        self.path = self.parts.path.rstrip("/") + PATH
+        self.prefix = self.parts.path.rstrip("/")
         self.lock, self.tablets, self.kept, self.sent = lock, tablets, kept, sent
         self.driven = Driven()
         self.connection = self._connect()
@@ -126,21 +128,25 @@ class _Sender:
             if tablet is None:
                 self.connection.close()
                 return self
+            if tablet.disclosures:
+                self._deliver(tablet, DISCLOSURES, tablet.disclosures)
             for body in tablet.bodies:
-                if not self._deliver(tablet, body):
+                if not self._deliver(tablet, BATCHES, body):
+                    # What follows a batch that failed for good would only be a gap.
                     break
 
-    def _deliver(self, tablet: Sealed, body: bytes) -> bool:
-        """Sends a batch until it is answered. What follows a batch that failed for good would only be a gap."""
+    def _deliver(self, tablet: Sealed, request: Request, body: bytes) -> bool:
+        """Sends a body until it is answered; False where it failed for good. Receipts of batches are kept."""
         for attempt in range(ATTEMPTS):
             began = time.perf_counter()
-            status, said, wait = self._send(tablet.token, body)
+            status, said, wait = self._send(tablet.token, request, body)
             if status == 200:
-                took = time.perf_counter() - began
-                with self.lock:
-                    write_frame(self.kept, said)
-                    self.sent.value += body.count(b"\n") - 1
-                self.driven.latencies.append(took)
+                if request is BATCHES:
+                    took = time.perf_counter() - began
+                    with self.lock:
+                        write_frame(self.kept, said)
+                        self.sent.value += body.count(b"\n") - 1
+                    self.driven.latencies.append(took)
                 return True
             if status and status not in AGAIN:
                 break
@@ -150,11 +156,12 @@ class _Sender:
             self.driven.wrong.append(f"tablet {tablet.tablet}: {status or 'no answer'} {said[:200]!r}")
         return False
 
-    def _send(self, token: str, body: bytes) -> tuple[int, bytes, float]:
+    def _send(self, token: str, request: Request, body: bytes) -> tuple[int, bytes, float]:
         """Status (0 where no answer came), body, and the seconds that the service asks to wait."""
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}
+        method, path, media_type = request
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": media_type}
         try:
-            self.connection.request("POST", self.path, body, headers)
+            self.connection.request(method, self.prefix + path, body, headers)
             answer = self.connection.getresponse()
             said, wait = answer.read(), answer.headers.get("Retry-After", "")
         except (OSError, http.client.HTTPException) as lost:

@@ -22,7 +22,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry to be: said on a member's tablet at a moment. after: indexes of earlier steps that it follows from; line: of the source."""
+    """One entry to be: said on a member's tablet at a moment. after: indexes of earlier steps that it follows from; line: of the source.
+
+    personal: values by declared field, of which the entry holds digests only.
+    """
 
     tablet: str
     kind: str
@@ -32,6 +35,7 @@ class Step:
     data: dict[str, Any]
     after: tuple[int, ...] = ()
     line: int = 0
+    personal: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from domain.personal import values_apart
 from service.fleet.plan import Member, Step
 from service.imports.mapping import Mapping
 from service.imports.requests import Request
@@ -90,7 +91,10 @@ class Telling:
 
     def _say(self, request: Request, tablet: str, kind: str, at: datetime, data: dict[str, Any], *after: int) -> int:
         stream = case_of(self.mapping, request.reference)
-        self.steps.append(Step(tablet, kind, stream, request.area, at.astimezone(self.mapping.zone), data, after, request.line))
+        personal: dict[str, Any] = {}
+        if self.mapping.is_private(request.category):
+            data, personal = values_apart(kind, data)
+        self.steps.append(Step(tablet, kind, stream, request.area, at.astimezone(self.mapping.zone), data, after, request.line, personal))
         return len(self.steps) - 1
 
 
@@ -105,7 +109,7 @@ def steps_of(mapping: Mapping, requests: Iterable[Request]) -> list[Step]:
 def books_of(mapping: Mapping) -> list[dict[str, Any]]:
     """The rulebooks that the city publishes for its requests: categories, a limit for each, and a calendar of weekdays."""
     scheme, version = mapping.scheme.split("/")
-    codes = {each["code"]: {"name": each["name"]} for each in mapping.categories.values()}
+    codes = {each["code"]: {"name": each["name"], "private": each.get("private", False)} for each in mapping.categories.values()}
     limits = [{"category": each["code"], **each["limit"]} for each in mapping.categories.values()]
     calendar = {
         "zone": mapping.time_zone,

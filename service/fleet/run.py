@@ -156,7 +156,7 @@ class Fleet:
         tablet = self._tablet(key)
         try:
             for step in steps[max(0, tablet.outbox.size - first) :]:
-                tablet.record(step.kind, step.stream, step.area, step.data, step.at)
+                tablet.record(step.kind, step.stream, step.area, step.data, step.at, personal=step.personal)
             if tablet.waiting():
                 tablet.sync()
             return key, steps, _outcomes(tablet, first, len(steps))

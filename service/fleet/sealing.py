@@ -1,7 +1,7 @@
 """Tablets whose batches are sealed beforehand and kept in a file, so that driving them costs little more than sending. Read by driving.
 
 A file holds frames (four bytes of length, then the bytes): for each tablet one of JSON that says who it is and how many batches follow,
-and then its batches. A file of receipts holds the answers in the same way.
+one with its disclosures, and then its batches. A file of receipts holds the answers in the same way.
 """
 
 import base64
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from domain.personal import Item, disclosed, pairs_of
 from service.fleet.enlisting import Enlisted
 from service.fleet.generated import steps_of
 from service.fleet.plan import Step
@@ -33,6 +34,8 @@ class Sealed:
     size: int
     root: bytes
     bodies: list[bytes]
+    disclosures: bytes = b""
+    """The body of ``PUT /v1/sync/disclosures`` that goes before the batches; empty where nothing is disclosed."""
 
     def entries(self) -> Iterator[bytes]:
         """The bytes of all its entries, in order."""
@@ -44,15 +47,26 @@ def seal(enlisted: Enlisted, entries: int, batch: int, begins: datetime, seed: i
     """A tablet's generated work, sealed in batches. Ids follow from the tablet too: the same people may work again on new tablets."""
     steps = steps_of(enlisted.member, entries, begins, f"{seed}/{enlisted.tablet}")
     key = Ed25519PrivateKey.from_private_bytes(enlisted.seed)
-    tree, bodies = Frontier(), []
+    tree, bodies, told = Frontier(), [], [told_of(step) for step in steps]
+    lines = [entry_of(seq, step, personal) for seq, (step, (personal, _)) in enumerate(zip(steps, told, strict=True))]
     for first in range(0, len(steps), batch):
-        bodies.append(_sealed(enlisted.origin, key, tree, first, steps[first : first + batch], len(steps)))
-    return Sealed(UUID(enlisted.tablet), enlisted.token, tree.size, tree.root(), bodies)
+        bodies.append(_sealed(enlisted.origin, key, tree, lines[first : first + batch], len(steps)))
+    items = [item for _, disclosed in told for item in disclosed]
+    disclosures = orjson.dumps({"items": items}) if items else b""
+    return Sealed(UUID(enlisted.tablet), enlisted.token, tree.size, tree.root(), bodies, disclosures)
 
 
-def _sealed(origin: str, key: Ed25519PrivateKey, tree: Frontier, first: int, steps: list[Step], total: int) -> bytes:
+def told_of(step: Step) -> tuple[list[Item], list[dict[str, str]]]:
+    """What an entry vouches for, and its disclosures as they are sent; mostly nothing. Each is about somebody else."""
+    if not step.personal:
+        return [], []
+    subject = str(uuid4())
+    items, disclosures = disclosed(subject, pairs_of(step.personal))
+    return items, [{"subject": subject, "area": step.area, "disclosure": each} for each in disclosures]
+
+
+def _sealed(origin: str, key: Ed25519PrivateKey, tree: Frontier, lines: list[bytes], total: int) -> bytes:
     base = {"size": tree.size, "root": base64.b64encode(tree.root()).decode()}
-    lines = [entry_of(first + at, step) for at, step in enumerate(steps)]
     tree.extend(map(leaf_hash, lines))
     last = {
         "seal": Checkpoint(origin, tree.size, tree.root()).sign(key),
@@ -65,7 +79,7 @@ def _sealed(origin: str, key: Ed25519PrivateKey, tree: Frontier, first: int, ste
     return b"\n".join([*lines, orjson.dumps(last), b""])
 
 
-def entry_of(seq: int, step: Step) -> bytes:
+def entry_of(seq: int, step: Step, personal: list[Item]) -> bytes:
     """The bytes of one entry."""
     return orjson.dumps(
         {
@@ -77,7 +91,7 @@ def entry_of(seq: int, step: Step) -> bytes:
             "occurred_at": step.at.isoformat(timespec="milliseconds"),
             "mono_ms": seq * 1000,
             "boot": BOOT,
-            "data": step.data,
+            "data": {**step.data, "personal": personal} if personal else step.data,
         }
     )
 
@@ -91,6 +105,7 @@ def write_sealed(path: Path, tablets: Iterable[Sealed]) -> None:
         for each in tablets:
             facts = {"tablet": str(each.tablet), "token": each.token, "size": each.size, "root": each.root.hex()}
             write_frame(file, orjson.dumps({**facts, "batches": len(each.bodies)}))
+            write_frame(file, each.disclosures)
             for body in each.bodies:
                 write_frame(file, body)
 
@@ -100,8 +115,9 @@ def read_sealed(path: Path) -> Iterator[Sealed]:
     with path.open("rb") as file:
         while (frame := read_frame(file)) is not None:
             facts: dict[str, Any] = orjson.loads(frame)
+            disclosures = read_frame(file) or b""
             bodies = [read_frame(file) or b"" for _ in range(facts["batches"])]
-            yield Sealed(UUID(facts["tablet"]), facts["token"], facts["size"], bytes.fromhex(facts["root"]), bodies)
+            yield Sealed(UUID(facts["tablet"]), facts["token"], facts["size"], bytes.fromhex(facts["root"]), bodies, disclosures)
 
 
 def write_frame(file: BinaryIO, content: bytes) -> None:

@@ -66,6 +66,10 @@ class Mapping:
         known = self.categories.get(group)
         return f"{self.scheme}/{known['code']}" if known else None
 
+    def is_private(self, category: str) -> bool:
+        """Whether what is said of requests of our category is disclosed."""
+        return any(category == f"{self.scheme}/{each['code']}" and each.get("private", False) for each in self.categories.values())
+
     def upper_areas(self) -> list[dict[str, Any]]:
         """City and county."""
         return [{"code": self.city, "name": self.city_name}, {"code": self.county, "name": self.county_name}]

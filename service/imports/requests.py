@@ -3,7 +3,7 @@
 Every row is accounted for once. What is decided about dirty rows:
 
 - The same number with the same content again is listed as ``repeated``. With other content it is the same matter reported once more:
-  its own case, under ``<number>#2``, which an officer merges into the first.
+  its own case, under ``<number>.2``, which an officer merges into the first.
 - A row whose times contradict each other (closed or handled before it was opened) is listed: nobody knows which of its times is true.
 - A row without a subdistrict is listed: no ledger could hold it. Without a grid or a position it is recorded without.
 - A day without a time of day means "on that day, not before the step before it".
@@ -85,7 +85,7 @@ def _columns(mapping: Mapping) -> tuple[str, ...]:
 
 def _again(request: Request, number: int) -> Request:
     values = {name: getattr(request, name) for name in Request.__dataclass_fields__}
-    return Request(**{**values, "reference": f"{request.reference}#{number}", "repeats": request.reference})
+    return Request(**{**values, "reference": f"{request.reference}.{number}", "repeats": request.reference})
 
 
 def _request(row: Row, mapping: Mapping) -> Request:

@@ -26,6 +26,7 @@ TABLE_MODULES = [
     "service.audit.tables",
     "service.personal.tables",
     "service.audit.held",
+    "service.personal.brought",
 ]
 """Modules that define tables. A module that defines tables anywhere else must be added here."""
 

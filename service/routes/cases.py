@@ -36,7 +36,7 @@ from service.schemas.cases import (
     Step,
     TrailQuery,
 )
-from service.schemas.entries import schema_of
+from service.schemas.entries import spoken_schema_of
 from service.schemas.pages import page_of
 from service.schemas.uploads import Saved
 from service.scope import OutOfScope, authorise, sight_of
@@ -203,7 +203,7 @@ def _act(verb: str) -> Any:
         "POST",
         f"/cases/<uuid:case>/{verb}",
         policy=f"case.{verb}",
-        body=schema_of(topic),
+        body=spoken_schema_of(topic),
         answers=(200, Saved),
         errors=(404, 409, 412, 428),
         headers=ETAG,

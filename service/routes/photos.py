@@ -8,6 +8,7 @@ from domain.areas import area_of, ledger_of
 from service.problems import Problem
 from service.routes.nouns import LOGGED_IN, bearer_token, gridtrail
 from service.routes.tablet_noun import TabletNoun, open_stream
+from service.schemas.entries import is_uuid
 from service.scope import Actor, OutOfScope, authorise
 
 blueprint = TabletNoun("photos", __name__, url_prefix="/v1/photos", description="Photos, by the SHA-256 of their bytes.")
@@ -15,7 +16,16 @@ blueprint = TabletNoun("photos", __name__, url_prefix="/v1/photos", description=
 FOREVER = "private, max-age=31536000, immutable"
 IMAGE = {"schema": {"type": "string", "format": "binary"}}
 TAKEN = {"requestBody": {"required": True, "content": dict.fromkeys(("image/jpeg", "image/png", "image/webp"), IMAGE)}}
-GIVEN = {"responses": {"200": {"description": "The photo.", "content": dict.fromkeys(("image/jpeg", "image/png", "image/webp"), IMAGE)}}}
+OF = {
+    "in": "query",
+    "name": "of",
+    "description": "The case or visit that discloses the photo.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+GIVEN = {
+    "parameters": [OF],
+    "responses": {"200": {"description": "The photo.", "content": dict.fromkeys(("image/jpeg", "image/png", "image/webp"), IMAGE)}},
+}
 
 
 def asker(*, reads: bool) -> tuple[Actor, str]:
@@ -52,10 +62,20 @@ def bring_photo(sha256: str) -> Any:
     return Response(status=201 if new else 200)
 
 
-@blueprint.photo_operation("GET", policy=LOGGED_IN, status=200, errors=(404,), doc=GIVEN)
+@blueprint.photo_operation("GET", policy=LOGGED_IN, status=200, errors=(404,), doc=GIVEN, known=frozenset({"of"}))
 def see_photo(sha256: str) -> Any:
-    """See a photo that one brought, or that is shown in a case or visit within one's scope."""
+    """See a photo that one brought, or that is shown in a case or visit within one's scope.
+
+    A photo of persons is disclosed: name with ``of`` the case or visit whose values one may read; that read is on record, with its purpose.
+    """
     actor, _ = asker(reads=True)
     authorise(actor, "photo.read")
-    content, media_type = gridtrail().photos.get(actor, _name(sha256))
+    name, of = _name(sha256), request.args.get("of")
+    if of is None:
+        content, media_type = gridtrail().photos.get(actor, name)
+    elif is_uuid(of):
+        content, media_type = gridtrail().photos.get_disclosed(actor, name, of)
+        g.access_recorded = True
+    else:
+        raise Problem("bad_parameter", "of is the id of a case or visit.", errors={"query": {"of": ["Not a UUID."]}})
     return Response(content, content_type=media_type, headers={"Cache-Control": FOREVER, "ETag": f'"{sha256}"'})

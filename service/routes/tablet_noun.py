@@ -54,12 +54,12 @@ class TabletNoun(Noun):
         return decorate
 
     def photo_operation(
-        self, method: str, *, policy: str, status: int, errors: tuple[int, ...], doc: dict[str, Any]
+        self, method: str, *, policy: str, status: int, errors: tuple[int, ...], doc: dict[str, Any], known: frozenset[str] = frozenset()
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declares an operation on one photo, which tells tablets and people apart itself."""
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-            wrapped = self.response(status)(_without_query(view))
+            wrapped = self.response(status)(_with_query(view, known))
             for each in sorted({400, 401, 403, 500, 503, *errors, *((200,) if status == 201 else ())}):
                 wrapped = self.alt_response(each, HTTPStatus(each).name)(wrapped) if each >= 400 else wrapped
             wrapped = self.doc(operationId=view.__name__, **doc)(wrapped)
@@ -70,10 +70,10 @@ class TabletNoun(Noun):
         return decorate
 
 
-def _without_query(view: Callable[..., Any]) -> Callable[..., Any]:
+def _with_query(view: Callable[..., Any], known: frozenset[str]) -> Callable[..., Any]:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        refuse_odd_query(frozenset())
+        refuse_odd_query(known)
         return view(*args, **kwargs)
 
     return guarded

@@ -10,7 +10,7 @@ from projections.case_history import STEPS
 from projections.case_lists import SORTS
 from projections.tables import NEVER
 from service.audit.as_of import SENSES
-from service.schemas.entries import is_area, schema_of
+from service.schemas.entries import is_area, spoken_schema_of
 from service.schemas.fields import POSITION, Moment, Parsed, area_code, flag, one_of, shown, text, unit
 from service.schemas.pages import Listing, Waiting
 
@@ -46,7 +46,7 @@ class CaseQuery(Listing, Waiting, Past):
     category = text(64)
     level = one_of("grid", "community", "subdistrict", "county")
     overdue = one_of("true", metadata={"description": "Only open cases whose running clock has ended."})
-    text = text(100, metadata={"description": "Part of the summary, or the whole reference or id."})
+    text = text(100, metadata={"description": "Part of the summary where it is no disclosure, or the whole reference or id."})
     open = flag()
     sort = one_of(*SORTS, load_default="due_at")
 
@@ -85,17 +85,19 @@ class CaseInList(
             "urgency",
             "level",
             "source",
-            "summary",
             "reported_at",
             "held_since",
             "changed_at",
-            optional=("reference", "due_at"),
+            optional=("summary", "reference", "due_at"),
         )
-        | shown(Boolean, "open", "overdue", "overtime")
+        | shown(Boolean, "open", "private", "overdue", "overtime")
         | shown(Integer, "version")
     )
 ):
-    """A case as lists show it. overdue: its running clock has ended; overtime: some step was late once."""
+    """A case as lists show it. overdue: its running clock has ended; overtime: some step was late once.
+
+    private: what is said of it is disclosed; GET /v1/cases/{id}/personal gives it to who works on the case.
+    """
 
     late_from = Clock(required=True, allow_none=True, metadata={"description": "When the running clock ends; null where none runs."})
 
@@ -107,6 +109,7 @@ class Case(
             "reporter",
             "recorded_at",
             optional=(
+                "subject",
                 "complexity",
                 "severity",
                 "household",
@@ -201,7 +204,7 @@ def _area_has_form(value: str) -> None:
         raise ma.ValidationError("Not an area code.")
 
 
-class CaseReport(schema_of(CaseAggregate.Reported.TOPIC)):  # type: ignore[misc]
+class CaseReport(spoken_schema_of(CaseAggregate.Reported.TOPIC)):  # type: ignore[misc]
     """A case reported at the counter or by telephone: what a tablet's entry says, and the area."""
 
     area = ma.fields.String(required=True, validate=_area_has_form)

@@ -17,6 +17,7 @@ from domain import event_classes
 from domain.aggregate import fields_of
 from domain.areas import LEVEL_OF_LENGTH
 from domain.entries import KINDS
+from domain.personal import MOST_ITEMS, is_digest
 
 Fault = tuple[str, str]
 """Where (a JSON pointer below the value, "" for the value itself) and what is wrong (a sentence)."""
@@ -212,12 +213,37 @@ def photos(**kwargs: Any) -> Many:
     return Many(Matching(_sha256, "Must be a SHA-256 in lower-case hexadecimal."), 20, **kwargs)
 
 
+class Anything(Said, fields.Raw):
+    """Any JSON value; the declared field judges it."""
+
+    def fault(self, value: Any) -> Fault | None:
+        return None
+
+
+VALUE = {"field": word(), "value": Anything(), "subject": identifier()}
+"""A personal value as it is said at the console."""
 AMOUNT = Number(-1e12, 1e12)
 PLACE = {"lat": Number(-90, 90), "lon": Number(-180, 180), "accuracy_m": Number(0, 1e6), "purpose": word()}
 
 
 def place(**kwargs: Any) -> Members:
     return Members(PLACE, ("lat", "lon", "purpose"), **kwargs)
+
+
+def personal(**kwargs: Any) -> Many:
+    """What an entry vouches for without saying it: subject, declared field, digest of the disclosure."""
+    members = {
+        "subject": identifier(),
+        "field": word(),
+        "digest": Matching(is_digest, "Must be the digest of a disclosure: 43 characters of base64url."),
+    }
+    return Many(Members(members, ("subject", "field", "digest")), MOST_ITEMS, **kwargs)
+
+
+def reference(longest: int) -> Callable[..., Matching]:
+    matches = re.compile(rf"[A-Za-z0-9._:/-]{{1,{longest}}}").fullmatch
+    sentence = f"Must be a reference of 1 to {longest} of A-Z, a-z, 0-9 and ._:/-, never a name."
+    return lambda **kwargs: Matching(matches, sentence, **kwargs)
 
 
 def text(longest: int, shortest: int = 1) -> Callable[..., Text]:
@@ -233,24 +259,24 @@ FIELDS: dict[str, Callable[..., Any]] = {
     "checkpoint": text(64),
     "complexity": word,
     "found": lambda **kwargs: Flag(**kwargs),
-    "household": text(64),
+    "household": reference(64),
     "into": identifier,
     "lead": unit,
     "level": word,
     "muster_minutes": lambda **kwargs: Whole(1, 10_080, **kwargs),
-    "needs": lambda **kwargs: Many(Text(200), 20, **kwargs),
     "next_visit": day,
     "note": text(2000),
     "outcome": word,
     "passed": lambda **kwargs: Flag(**kwargs),
     "patrol": identifier,
+    "personal": personal,
     "photos": photos,
     "place": place,
     "quantities": lambda **kwargs: Amounts(**kwargs),
     "rated_by": word,
     "rating": word,
     "reason": text(2000),
-    "reference": text(128),
+    "reference": reference(128),
     "result": text(2000),
     "severity": word,
     "source": word,
@@ -274,6 +300,14 @@ def schema_of(topic: str) -> type[Schema]:
     members = {name: FIELDS[name](required=name in needed) for name in said}
     base: type[Schema] = Schema.from_dict(members, name="".join(part.title() for part in re.split(r"[._]", topic)))
     return type(base.__name__, (base,), {"Meta": type("Meta", (), {"unknown": RAISE})})
+
+
+def spoken_schema_of(topic: str) -> type[Schema]:
+    """The same as people say it at the console: personal values as they are, which the service makes disclosures of."""
+    base = schema_of(topic)
+    if "personal" not in base._declared_fields:
+        return base
+    return type(f"Spoken{base.__name__}", (base,), {"personal": Many(Members(VALUE, ("field", "value")), MOST_ITEMS), "Meta": base.Meta})
 
 
 class Shape:

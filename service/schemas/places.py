@@ -71,11 +71,9 @@ class Visit(
         )
     )
 ):
-    """One visit to a household or unit."""
+    """One visit to a household or unit. personal: subject, field and digest of what GET /v1/households/{reference}/personal gives."""
 
-    needs = Parsed(required=True, metadata={"type": "array", "items": {"type": "string"}})
-    photos = Parsed(required=True, metadata={"type": "array", "items": {"type": "string"}})
-    place = Parsed(required=True, allow_none=True)
+    personal = Parsed(required=True, metadata={"type": "array", "items": {"type": "object"}})
 
 
 class PeriodQuery(Listing, Waiting):

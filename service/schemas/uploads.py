@@ -76,17 +76,17 @@ class RefusedEntry(
             "code",
             "detail",
             "person",
+            "subject",
             "happened_at",
             "recorded_at",
-            optional=("tablet", "kind", "raw", "decided_by", "decided_at", "reason", "became_ledger", "became_stream"),
+            optional=("tablet", "kind", "about", "decided_by", "decided_at", "reason", "became_ledger", "became_stream"),
         )
         | shown(Integer, "seq", "version", optional=("became_version",))
     )
 ):
-    """An uploaded entry that a rule refused, kept, and what became of it. raw is base64 where it was not even an entry."""
+    """An uploaded entry that a rule refused, kept, and what became of it. What it said is given by GET /v1/refusals/{id}/entry."""
 
     facts = Parsed(required=True, allow_none=True)
-    entry = Parsed(required=True, allow_none=True)
 
 
 class Ledger(ma.Schema.from_dict(shown(String, "ledger", "root", "incarnation", "recorded_at") | shown(Integer, "size"))):  # type: ignore[misc]

@@ -1,6 +1,6 @@
 """The demo week's cases, each as a script: who does what, how many minutes after the step before. Data for the seed; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Acts = tuple[tuple[Any, ...], ...]
@@ -12,6 +12,7 @@ class Script:
 
     A department in ``to``, ``lead``, ``unit`` and ``assists`` stands by its short name. into: the script whose case this one is merged
     into. late: an act that was written so many minutes after the report, without network, and is uploaded after all the others.
+    personal: what is disclosed with the report, whatever its category.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Script:
     acts: Acts = ()
     into: str | None = None
     late: tuple[str, str, int, dict[str, Any]] | None = None
+    personal: dict[str, Any] = field(default_factory=dict)
 
 
 def taken_up(officer: str, department: str) -> Acts:
@@ -168,6 +170,7 @@ SCRIPTS: tuple[Script, ...] = (
             ("ma", "case.checked", 60, {"passed": True}),
             ("ma", "case.closed", 10, {}),
         ),
+        personal={"resident_name": "张建国", "resident_phone": "13900139000", "address_detail": "Block 4, flat 301"},
     ),
     Script(
         "manhole", 6, "09:15", "liu", "002001003", report("B04", "Manhole cover missing beside the school", urgency="emergency"),

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
+from domain.books import Books
+from domain.personal import values_apart
 from service.fleet.plan import Step
 from service.seed.cases import SCRIPTS, Script
 from service.seed.city import cast_of, county_of
@@ -17,6 +19,14 @@ DEPARTMENTS = {"urban": "urban_management", "fire": "fire", "police": "police"}
 CARE_GROUPS = ("living_alone", "empty_nest", "disabled_elderly", "severe_disability", "extreme_poverty", "left_behind_child", None)
 OUTCOMES = ("met", "met", "met", "met", "no_one_home", "refused")
 CHANNELS = ("at_door", "at_door", "at_door", "phone", "video")
+VOICED: tuple[dict[str, str], ...] = (
+    *({},) * 9,
+    {"need_voiced": "A lift to the clinic on Thursday"},
+    {"need_voiced": "Somebody to read a letter from the pension office", "resident_name": "王秀英"},
+    {"health_note": "Hard of hearing; ring twice and wait", "resident_name": "李桂兰", "resident_phone": "13800138000"},
+)
+"""What is told on visits that met somebody: mostly nothing that needs writing down."""
+BOOKS = Books.default()
 CHECKPOINTS = ("gate", "playground", "market", "stairwell", "bicycle_shed", "transformer")
 
 
@@ -43,9 +53,23 @@ class Story:
         """A local time on one of the week's days, counted from the first."""
         return datetime.combine(self.last - timedelta(days=DAYS - 1 - day), time.fromisoformat(clock), self.zone)
 
-    def say(self, who: str, kind: str, stream: str, area: str, at: datetime, data: dict[str, Any], *after: int) -> int:
-        """Adds a step and gives its index."""
-        self.steps.append(Step(who, kind, stream, area, at, data, after))
+    def say(
+        self,
+        who: str,
+        kind: str,
+        stream: str,
+        area: str,
+        at: datetime,
+        data: dict[str, Any],
+        *after: int,
+        private: bool = False,
+        personal: dict[str, Any] | None = None,
+    ) -> int:
+        """Adds a step and gives its index. private: what is said is disclosed; personal: what is disclosed in any case."""
+        if private:
+            data, values = values_apart(kind, data)
+            personal = {**values, **(personal or {})}
+        self.steps.append(Step(who, kind, stream, area, at, data, after, personal=personal or {}))
         return len(self.steps) - 1
 
     # ---- patrols and visits
@@ -84,7 +108,8 @@ class Story:
         if group:
             said["care_group"] = group
         moment = self.at(day, "13:40") + timedelta(minutes=35 * number + self.random.randint(0, 20))
-        self.say(who, "visit.made", self.id_of(f"visit {who} {day} {number}"), grid, moment, said)
+        voiced = self.random.choice(VOICED) if said["outcome"] == "met" else {}
+        self.say(who, "visit.made", self.id_of(f"visit {who} {day} {number}"), grid, moment, said, personal=voiced)
 
     # ---- cases
 
@@ -96,25 +121,26 @@ class Story:
         if said.get("source") == "visit":
             said["visit"], visited = self._visit_before(script, area, moment)
             after = (visited,)
-        last = self.say(script.reporter, "case.reported", stream, area, moment, said, *after)
+        private = BOOKS.is_private(said["category"])
+        last = self.say(script.reporter, "case.reported", stream, area, moment, said, *after, private=private, personal=script.personal)
         self.cases[script.name] = last
         late_at = moment + timedelta(minutes=script.late[2]) if script.late else moment
         for who, kind, minutes, more in script.acts:
             moment += timedelta(minutes=minutes)
             others = (self.cases[script.into],) if kind == "case.merged" and script.into else ()
-            last = self.say(who, kind, stream, area, moment, self._said(script, moment, more), last, *others)
+            last = self.say(who, kind, stream, area, moment, self._said(script, moment, more), last, *others, private=private)
         if script.late:
             who, kind, _, more = script.late
-            self.say(who, kind, stream, area, late_at, more, last)
+            self.say(who, kind, stream, area, late_at, more, last, private=private)
 
     def _visit_before(self, script: Script, area: str, moment: datetime) -> tuple[str, int]:
         """The visit on which the need was voiced, ten minutes before the report."""
         stream = self.id_of(f"visit for {script.name}")
         said = {
             "household": f"H-{area[-9:]}-900", "outcome": "met", "channel": "at_door", "care_group": "living_alone",
-            "needs": [script.said["summary"]],
         }  # fmt: skip
-        return stream, self.say(script.reporter, "visit.made", stream, area, moment - timedelta(minutes=10), said)
+        at, need = moment - timedelta(minutes=10), script.said["summary"]
+        return stream, self.say(script.reporter, "visit.made", stream, area, at, said, personal={"need_voiced": need})
 
     def _said(self, script: Script, moment: datetime, more: dict[str, Any]) -> dict[str, Any]:
         said = dict(more)

@@ -4,6 +4,7 @@ A body cut short is never taken for a whole one: it ends in a seal line, which n
 Faults of the body or of the seal refuse the batch; a fault of one entry stays with that entry.
 """
 
+import re
 import time
 import zlib
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from domain.entries import KINDS
 from domain.errors import Refusal
+from domain.personal import CARRIERS, NEVER_PLAIN
+from domain.refusals import PersonalText, UndeclaredPersonalField
 from service.config import Config
 from service.ledger.note import BadNote, Checkpoint, Verifier, open_checkpoint, unbase64
 from service.problems import CATALOGUE, Problem
@@ -40,6 +43,7 @@ MEDIA_TYPE = "application/x-ndjson"
 CHUNK = 65_536
 MEMBERS = ("seq", "kind", "v", "id", "area", "occurred_at", "mono_ms", "boot", "data")
 ENTRY_MEMBERS = frozenset(MEMBERS)
+BOOT = re.compile(r"[A-Za-z0-9._:-]{1,36}")
 SEAL_MEMBERS = frozenset({"seal", "base", "sent_at", "mono_ms", "boot", "waiting"})
 
 
@@ -195,8 +199,8 @@ def _fault_of_seal(said: dict[str, Any]) -> str | None:
         return "base must be an object with size (a whole number) and root (base64)."
     if not _is_short(said["seal"], 2048):
         return "seal must be a signed checkpoint of at most 2048 characters."
-    if not _is_short(said["sent_at"], 40) or not _is_short(said["boot"], 36):
-        return "sent_at and boot must be short texts."
+    if not _is_short(said["sent_at"], 40) or type(said["boot"]) is not str or not BOOT.fullmatch(said["boot"]):
+        return "sent_at must be a short text, boot 1 to 36 of A-Z, a-z, 0-9 and ._:-."
     if not _is_count(said["mono_ms"]) or not _is_count(said["waiting"]):
         return "mono_ms and waiting must be whole numbers."
     return None
@@ -233,7 +237,7 @@ def _fault_of_envelope(entry: dict[str, Any]) -> Refusal | None:
         is_area(entry["area"]),
         type(moment) is str and 0 < len(moment) <= 40 and "\0" not in moment,
         _is_count(entry["mono_ms"]),
-        type(boot) is str and 0 < len(boot) <= 36 and "\0" not in boot,
+        type(boot) is str and BOOT.fullmatch(boot) is not None,
         type(entry["data"]) is dict,
     )
     if False in right:
@@ -250,4 +254,15 @@ def fault_of_entry(entry: dict[str, Any]) -> Refusal | None:
     if entry["v"] not in VERSIONS:
         return UnknownVersion(pointer="/v")
     wrong = shape.fault(entry["data"])
-    return InvalidField(wrong[1], pointer=wrong[0]) if wrong else None
+    return _named(entry, *wrong) if wrong else None
+
+
+def _named(entry: dict[str, Any], pointer: str, sentence: str) -> Refusal:
+    """The refusal of a field that is wrong: with its own code where a person may be told of in a place that is not for it."""
+    name = pointer.split("/")[2]
+    instead = NEVER_PLAIN.get(entry["kind"], {}).get(name)
+    if instead is not None:
+        return PersonalText(field=instead, pointer=f"/data/{name}")
+    if name == "personal" and entry["kind"] not in CARRIERS:
+        return UndeclaredPersonalField(pointer="/data/personal")
+    return InvalidField(sentence, pointer=pointer)

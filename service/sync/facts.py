@@ -1,4 +1,4 @@
-"""The facts that the upload path itself records: of a tablet, and of an entry that is kept as refused. Read by uploads.
+"""The facts that the upload path itself records of a tablet. Read by uploads; those of refused entries are made in keeping.
 
 They are made without loading an aggregate: the tablet's state row, which is compared and moved on in the same transaction, has its version.
 """
@@ -6,24 +6,20 @@ They are made without loading an aggregate: the tablet's state row, which is com
 import base64
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from domain.aggregate import Act
 from domain.clock import utc_text
-from domain.errors import Refusal
-from domain.tablet import Refused, Tablet
+from domain.tablet import Tablet
 from service.ledger.mapper import draft_of
 from service.ledger.store import Draft, Head
-from service.ledger.tree import Frontier, leaf_hash
-from service.sync.batch import Line, Seal
+from service.ledger.tree import Frontier
+from service.sync.batch import Seal
 from service.sync.clocks import Clocks
 
-MOST_DETAIL = 500
 # The library's metaclass makes the events' constructors, which a type checker cannot see.
 UPLOADED: Any = Tablet.Uploaded
 FORKED: Any = Tablet.Forked
-KEPT: Any = Refused.Kept
 
 
 def b64(plain: bytes) -> str:
@@ -81,27 +77,3 @@ def forked_draft(state: Any, seal: Seal, act: Act, ours: Frontier, kept: int) ->
         **act.recorded(),
     )
     return draft_of(event)
-
-
-def kept_draft(tablet: UUID, line: Line, refusal: Refusal, area: str, act: Act, *, forked: bool = False) -> Draft:
-    """The draft that keeps an entry as refused. A forked entry is no leaf of the tree that we hold, so it gets no place in its index."""
-    name = f"{'fork:' if forked else ''}{line.seq}:{leaf_hash(line.raw).hex()}"
-    recorded = {**act.recorded(), "entry": line.raw if line.entry is not None else None}
-    event = KEPT(
-        originator_id=uuid5(tablet, name),
-        originator_version=1,
-        timestamp=None,
-        originator_topic="",
-        seq=line.seq,
-        code=refusal.code,
-        detail=refusal.detail[:MOST_DETAIL],
-        area=area,
-        person=act.by,
-        raw=None if line.entry is not None else b64(line.raw),
-        facts=refusal.facts or None,
-        **recorded,
-    )
-    draft = draft_of(event, line.seq)
-    if forked:
-        draft.seq = None
-    return draft

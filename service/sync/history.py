@@ -41,13 +41,13 @@ class Continued:
 
 
 def leaf_of(line: bytes) -> bytes:
-    """The exact bytes of the entry that a recorded line came from."""
+    """The leaf hash of the entry that a recorded line came from: of its bytes, or as the kept refusal says it."""
     entry = entry_of(line)
-    return entry if entry is not None else unbase64(read_line(line).state["raw"])
+    return leaf_hash(entry) if entry is not None else unbase64(read_line(line).state["leaf"])
 
 
 def compare(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequence[bytes]]) -> Continued:
-    """How the batch stands to our frontier. recorded(first, last) gives the bytes of entries that we hold.
+    """How the batch stands to our frontier. recorded(first, last) gives the leaf hashes of entries that we hold.
 
     The usual batch begins where we are and costs one hash an entry. Only a contradiction re-hashes the tablet's history.
     """
@@ -56,13 +56,14 @@ def compare(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequenc
         raise Gap
     known = min(ours.size - seal.base_size, len(lines))
     held = recorded(seal.base_size, seal.base_size + known - 1) if known else []
-    same = all(line.raw == raw for line, raw in zip(lines, held, strict=False)) and len(held) == known
+    other = [line for line, leaf in zip(lines, held, strict=False) if leaf_hash(line.raw) != leaf]
+    same = not other and len(held) == known
     if same and seal.checkpoint.size >= ours.size:
         frontier = ours.copy()
         frontier.extend(leaf_hashes([line.raw for line in lines[known:]]))
         if frontier.root() == seal.checkpoint.root:
             return Continued(known, lines[known:], frontier)
-    _judge(ours, batch, recorded, same, [line for line, raw in zip(lines, held, strict=False) if line.raw != raw] + lines[known:])
+    _judge(ours, batch, recorded, same, other + lines[known:])
     return Continued(known, [], ours)
 
 
@@ -71,7 +72,7 @@ def _judge(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequence
     size = batch.seal.base_size
     base = ours.copy() if size == ours.size else Frontier()
     if size < ours.size:
-        base.extend(leaf_hash(raw) for raw in (recorded(0, size - 1) if size else []))
+        base.extend(recorded(0, size - 1) if size else [])
     if base.root() != batch.seal.base_root:
         raise Fork(other)
     base.extend(leaf_hashes([line.raw for line in batch.lines]))

@@ -155,6 +155,19 @@ class Photos:
             raise OutOfScope
         return content, media_type
 
+    def get_disclosed(self, actor: Actor, sha256: str, stream: str) -> tuple[bytes, str]:
+        """The same for a photo of persons, which a case or visit discloses: for whoever may read its values, on record."""
+        from service.personal.reading import photo_shown
+
+        if not photo_shown(self.gridtrail, actor, sha256, stream):
+            raise OutOfScope
+        with reading(self.database) as conn:
+            media_type = conn.scalar(sa.select(photo_rows.c.media_type).where(photo_rows.c.sha256 == sha256).limit(1))
+        content = self.store.get(sha256) if media_type else None
+        if content is None:
+            raise OutOfScope
+        return content, str(media_type)
+
     def _visible(self, conn: sa.Connection, actor: Actor, sha256: str) -> str | None:
         brought = conn.execute(sa.select(photo_rows.c.person, photo_rows.c.media_type).where(photo_rows.c.sha256 == sha256)).all()
         if not brought:

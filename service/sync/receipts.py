@@ -17,8 +17,9 @@ from service.ledger.store import Appended, Head, Ledgers
 from service.ledger.tree import Frontier
 from service.sync.batch import Batch, Line
 from service.sync.clocks import Clocks
-from service.sync.facts import MOST_DETAIL, b64
+from service.sync.facts import b64
 from service.sync.history import facts_of
+from service.sync.keeping import MOST_DETAIL
 
 
 @dataclass(slots=True)

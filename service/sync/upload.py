@@ -21,12 +21,14 @@ from service.ledger.bulk import naming_conflicts
 from service.ledger.mapper import draft_of
 from service.ledger.store import Appended, Draft, VersionTaken
 from service.ledger.tree import Frontier
+from service.personal.vault import Kept
 from service.problems import CATALOGUE, Problem
 from service.sync.batch import Batch, Line
 from service.sync.clocks import Clocks, clocks_of
 from service.sync.deciding import Deciding, Shelf
-from service.sync.facts import act_of_the_service, forked_draft, kept_draft, standing_facts, uploaded_draft
+from service.sync.facts import act_of_the_service, forked_draft, standing_facts, uploaded_draft
 from service.sync.history import Continued, Damaged, Fork, Gap, compare, leaf_of
+from service.sync.keeping import keep
 from service.sync.photos import write_uses
 from service.sync.reapplication import Reapplication
 from service.sync.receipts import Decided, Receipts, recorded_entries
@@ -58,6 +60,7 @@ class Plan:
         self.drafts: dict[str, list[Draft]] = {}
         self.decided: list[Decided] = []
         self.photos: list[tuple[str, str, UUID, str, str]] = []
+        self.kept: list[Kept] = []
 
     def add(self, line: Line, ledger: str, draft: Draft, refusal: Refusal | None) -> None:
         drafts = self.drafts.setdefault(ledger, [])
@@ -195,7 +198,8 @@ class Uploads:
             area, ledger = line.entry["area"], line.entry["area"][:9]
         day = deciding.day_of(moment)
         act = act or Act(str(state.person), deciding.role_on(day), utc_text(moment), day, (), str(state.tablet))
-        draft = kept_draft(state.tablet, line, refusal, area, act)
+        draft, kept = keep(state.tablet, line, refusal, area, act)
+        plan.kept.append(kept)
         if plan.careful:
             # An entry may have been given the very id that follows for a refused one; a new id is nobody's.
             draft.stream = uuid4()
@@ -205,6 +209,10 @@ class Uploads:
 
     def _record(self, state: State, batch: Batch, standing: Continued, plan: Plan, clocks: Clocks) -> dict[str, Appended]:
         fact = uploaded_draft(state, batch.seal, clocks, self.config.zone, standing.frontier.size, plan.refused)
+        if plan.kept:
+            # Before the events that vouch for them: a crash between leaves values that nobody names, which are dropped in time.
+            with writing(self.database) as conn:
+                self.gridtrail.vault.keep(conn, plan.kept)
         prepared = self.ledgers.prepare({**plan.drafts, state.ledger: [*plan.drafts.get(state.ledger, []), fact]})
         frontier = standing.frontier.to_bytes()
 
@@ -220,16 +228,18 @@ class Uploads:
     def _set_aside(self, state: State, batch: Batch, fork: Fork, clocks: Clocks) -> Never:
         """Keeps both histories and sets the tablet aside; then says so."""
         act = act_of_the_service(state, clocks.received_at, self.config.zone)
-        drafts = [kept_draft(state.tablet, line, Forked(), state.area, act, forked=True) for line in fork.lines]
+        entries = [keep(state.tablet, line, Forked(), state.area, act, forked=True) for line in fork.lines]
         ours = Frontier.from_bytes(state.frontier)
         with writing(self.database) as conn:
             # The same fork may be told again after a reinstatement; each entry is kept once.
-            told = self.ledgers.streams(conn, state.ledger, [draft.stream for draft in drafts])
-            drafts = [draft for draft in drafts if draft.stream not in told]
+            told = self.ledgers.streams(conn, state.ledger, [draft.stream for draft, _ in entries])
+            entries = [each for each in entries if each[0].stream not in told]
+            drafts = [draft for draft, _ in entries]
             if not drafts and state.status == REVOKED:
                 raise self._contradiction("forked", state, "Both histories are kept; an officer looks into it.")
             status = SET_ASIDE if state.status == ACTIVE else state.status
             _must_have_moved(move(conn.connection.driver_connection, state, ours.size, ours.to_bytes(), status))
+            self.gridtrail.vault.keep(conn, [kept for _, kept in entries])
             self.ledgers.append(conn, state.ledger, [*drafts, forked_draft(state, batch.seal, act, ours, len(drafts))])
         raise self._contradiction("forked", state, "Both histories are kept; an officer looks into it.")
 

@@ -376,7 +376,7 @@ export class Tablet extends EventTarget {
       const entry = { seq: next, bytes, leaf: await leafHash(bytes), kind, id, at: this.now().getTime(), state: "waiting", outcome: null };
       await this.store.change(["entries", "disclosures"], (stores) => {
         stores.entries.add(entry);
-        for (const each of disclosures) stores.disclosures.add({ ...each, seq: next, state: "waiting" });
+        for (const each of disclosures) stores.disclosures.add({ ...each, area, seq: next, state: "waiting" });
       });
       return next;
     });
@@ -585,7 +585,7 @@ export class Tablet extends EventTarget {
     const waiting = (await this.store.all("disclosures")).filter(({ state }) => state === "waiting");
     for (let at = 0; at < waiting.length; at += 100) {
       const part = waiting.slice(at, at + 100);
-      const body = utf8.encode(JSON.stringify({ items: part.map(({ subject, disclosure }) => ({ subject, disclosure })) }));
+      const body = utf8.encode(JSON.stringify({ items: part.map(({ subject, area, disclosure }) => ({ subject, area, disclosure })) }));
       const told = await (await this.ask("PUT", "/v1/sync/disclosures", body, { "Content-Type": "application/json" })).json();
       await this.store.change(["disclosures"], ({ disclosures }) => {
         for (const [number, each] of part.entries()) {

@@ -91,7 +91,7 @@ def test_the_same_number_with_other_content_is_merged_into_the_first(terminal: T
     import_all(terminal)
     mapping = load_mapping("stlouis")
     with reading(pieces(city="2951", time_zone="America/Chicago").database) as conn:
-        query = sa.select(open_cases.C.status).where(open_cases.C.case_id == case_of(mapping, "1011#2"))
+        query = sa.select(open_cases.C.status).where(open_cases.C.case_id == case_of(mapping, "1011.2"))
         assert conn.execute(query).scalar() == "merged"
 
 

@@ -10,12 +10,14 @@ from domain.aggregate import Act
 from domain.case import Case
 from domain.clock import local_day, parse_utc, utc_text
 from domain.entries import ACTIONS, KINDS, decide
+from domain.personal import told_apart
 from domain.rulebook import Books
 from tests.domain.recount import check_history
 
 CITY_TIME = ZoneInfo("Asia/Shanghai")
 BOOKS = Books.default()
 
+SUBJECT = "5b0c3a4e-0d6e-4f0e-9f54-7d6c1c0d2a11"
 COUNTY = "411502"
 SUBDISTRICT = "411502001"
 COMMUNITY = "411502001003"
@@ -64,12 +66,17 @@ def at(local: str) -> str:
 
 
 class Matter:
-    """A case with its clock. Each step that is told is checked: one holder, one deadline for all readers, an equal replay."""
+    """A case with its clock. Each step that is told is checked: one holder, one deadline for all readers, an equal replay.
+
+    What is said of a private case is said in disclosures.
+    """
 
     def __init__(self, now: str = "2026-11-16 09:00", books: Books = BOOKS, by: Person = LI, **said: Any) -> None:
         self.books, self.now = books, at(now)
         self.id: UUID = uuid4()
         told = {"area": GRID_A1, "category": "gridtrail/1/E01", "summary": "a hole in the road", **said}
+        if books.knows_category(told["category"]) and books.is_private(told["category"]):
+            told, _ = told_apart("case.reported", told, SUBJECT)
         self.case = Case.report(by.act(self.now), books, self.id, **told)
         self.history: list[Any] = []
         self._check()
@@ -77,6 +84,8 @@ class Matter:
     def says(self, who: Person, action: str, **said: Any) -> "Matter":
         """The person takes the action, now; gives the matter, so that a story reads on."""
         kind = KINDS[ACTIONS[action]]
+        if self.case.is_private:
+            said, _ = told_apart(ACTIONS[action], said, SUBJECT)
         try:
             decide(kind, who.act(self.now), self.books, stream=self.id, area=self.case.area, said=said, aggregate=self.case)
         finally:

@@ -6,8 +6,9 @@ import pytest
 
 from domain import refusals as no
 from domain.patrol import Patrol
+from domain.personal import told_apart
 from domain.visit import Visit
-from tests.domain.cast import BOOKS, GRID_A1, LI, WANG, at
+from tests.domain.cast import BOOKS, GRID_A1, LI, SUBJECT, WANG, at
 
 NOW = at("2026-11-16 09:00")
 
@@ -85,7 +86,9 @@ def test_a_household_is_visited_again_as_its_care_group_needs_it(said, next_due)
         ({"outcome": "happy"}, no.UnknownOutcome),
         ({"channel": "letter"}, no.UnknownChannel),
         ({"care_group": "petitioner"}, no.UnknownCareGroup),
-        ({"household": ""}, no.TextNeeded),
+        ({"household": ""}, no.NotAReference),
+        ({"household": "Grandma Wang"}, no.NotAReference),
+        ({"household": "13812345678"}, no.PersonalNumberInText),
         ({"area": "4115020010030"}, no.NotAnArea),
         ({"next_visit": "2026-11-15"}, no.DaysOutOfOrder),
         ({"next_visit": "tomorrow"}, no.NotADay),
@@ -97,5 +100,7 @@ def test_a_visit_that_says_what_nobody_knows_is_refused(said, refusal):
 
 
 def test_a_visit_is_complete_in_one_fact():
-    made = visit(needs=["hearing aid"], photos=["ab" * 32], channel="phone")
-    assert (made.pending_events[0].needs, made.household, replayed(made)) == (["hearing aid"], "A1-0042", True)
+    told, _ = told_apart("visit.made", {"needs": ["hearing aid"], "photos": ["ab" * 32], "channel": "phone"}, SUBJECT)
+    made = visit(**told)
+    assert [each["field"] for each in made.pending_events[0].personal] == ["need_voiced", "photo"]
+    assert (made.household, replayed(made)) == ("A1-0042", True)

@@ -30,7 +30,8 @@ def tablet() -> Tablet:
 
 
 def kept() -> Refused:
-    return Refused.keep(ACT, BOOKS, uuid4(), seq=7, code="not_your_case", detail="Another unit holds it.", area=GRID_A1, person="li")
+    said = {"seq": 7, "code": "not_your_case", "detail": "Another unit holds it.", "area": GRID_A1, "person": "li", "leaf": "eA=="}
+    return Refused.keep(ACT, BOOKS, uuid4(), **said)
 
 
 def replays(aggregate) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid5
 
+from domain.personal import item_of, make_disclosure
 from projections.recorded import write_line, write_state
 
 SPACE = UUID("6d0f1b0e-6a55-4b7e-9a6e-0b6c0c1f2a3d")
@@ -25,6 +26,16 @@ LI, WANG, ZHAO = id_of("li"), id_of("wang"), id_of("zhao")
 def at(minutes: int) -> str:
     """A time that many minutes into the morning of 2026-11-21."""
     return f"2026-11-21T{1 + minutes // 60:02d}:{minutes % 60:02d}:00.000Z"
+
+
+def item_about(subject: str, field: str, value: str) -> dict[str, str]:
+    """What an event says of a disclosure."""
+    return item_of(id_of(subject), field, make_disclosure(field, value, "s" * 22))
+
+
+def kept_bytes(name: str) -> dict[str, Any]:
+    """What a kept refusal says of its entry."""
+    return {"leaf": "eA==", "personal": [item_about(name, "refused_entry", "e30=")]}
 
 
 class History:
@@ -67,8 +78,10 @@ class History:
     def case_closed(self, case: str, area: str = A1, *, holder: str = A1, overtime: bool = False) -> str:
         return self.tell("case.closed", case, {"area": area}, by=ZHAO, holder=holder, level="grid", overtime=overtime)
 
-    def visit_made(self, visit: str, household: str, area: str = A1, *, next_due: str | None = None, minute: int | None = None) -> str:
-        said = {"area": area, "household": household, "outcome": "met", "care_group": "living_alone"}
+    def visit_made(
+        self, visit: str, household: str, area: str = A1, *, next_due: str | None = None, minute: int | None = None, **more: Any
+    ) -> str:
+        said = {"area": area, "household": household, "outcome": "met", "care_group": "living_alone", **more}
         return self.tell("visit.made", visit, said, minute=minute, next_due=next_due)
 
     def patrol_walked(self, patrol: str, area: str = A1, stops: int = 2, *, by: str = LI) -> str:
@@ -90,7 +103,8 @@ class History:
         self.tell("tablet.enrolled", "tablet", enrolled, origin="example.org/tablet/1", person=LI, area=A1)
         for each in range(rounds):
             self.patrol_walked(f"patrol {each}")
-            self.visit_made(f"visit {each}", f"house {each % 7}", next_due="2026-12-21")
+            voiced = {"personal": [item_about(f"house {each % 7}", "need_voiced", f"need {each}")]} if each % 3 == 0 else {}
+            self.visit_made(f"visit {each}", f"house {each % 7}", next_due="2026-12-21", **voiced)
             case = f"case {each}"
             self.case_reported(case, place={"lat": 32.12, "lon": 114, "purpose": "case"})
             self.case_registered(case)
@@ -101,7 +115,7 @@ class History:
                 self.case_handled(case, holder=holder, by=WANG, overtime=each % 4 == 0)
                 self.case_closed(case, holder=holder)
             kept = {"seq": each, "code": "not_your_case", "detail": "no", "area": A1, "person": LI, "tablet": id_of("tablet")}
-            self.tell("refused.kept", f"refused {each}", **kept)
+            self.tell("refused.kept", f"refused {each}", **kept, **kept_bytes(f"entry {each}"))
             self.tell("tablet.uploaded", "tablet", seal="s", first=each, size=each + 1, recorded=7, refused=1, waiting=0, skew_ms=12)
         return self
 

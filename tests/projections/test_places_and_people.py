@@ -116,9 +116,10 @@ def test_visits_are_listed_latest_first_and_by_what_is_due(folded):
 
 def test_a_refused_entry_waits_until_somebody_decides(folded):
     history = History()
-    kept = {"area": A1, "person": LI, "tablet": id_of("t"), "detail": "no"}
+    bytes_ = {"leaf": "eA==", "personal": [{"subject": id_of("s"), "field": "refused_entry", "digest": "d" * 43}]}
+    kept = {"area": A1, "person": LI, "tablet": id_of("t"), "detail": "no", **bytes_}
     first = history.tell("refused.kept", "one", seq=1, code="not_your_case", facts={"holder": FIRE}, **kept)
-    second = history.tell("refused.kept", "two", seq=2, code="not_json", raw="e30=", **kept)
+    second = history.tell("refused.kept", "two", seq=2, code="not_json", **kept)
     history.tell("refused.reapplied", "one", {"reason": "ours"}, by=ZHAO, area=A1, ledger=LEDGER, stream=id_of("x"), version=3)
     history.tell("refused.dismissed", "two", {"reason": "noise"}, by=ZHAO, area=A1)
     conn = folded(history)
@@ -126,7 +127,7 @@ def test_a_refused_entry_waits_until_somebody_decides(folded):
     assert (row["state"], row["became_stream"], row["became_version"], row["decided_by"]) == ("reapplied", id_of("x"), 3, ZHAO)
     assert row["facts"] == f'{{"holder":"{FIRE}"}}'
     (row,) = refusals.list_refusals(conn, EVERYTHING, state="dismissed", area=A1, person=LI)
-    assert (row["refusal_id"], row["reason"], row["raw"], row["entry"]) == (second, "noise", "e30=", None)
+    assert (row["refusal_id"], row["reason"], row["subject"], row["digest"]) == (second, "noise", id_of("s"), "d" * 43)
     assert refusals.get_refusal(conn, Sight(areas=(A2,)), first) is None
     assert [row["seq"] for row in refusals.list_refusals(conn, EVERYTHING, limit=1, after=(at(1), second))] == [1]
 

@@ -127,7 +127,7 @@ def test_a_photo_is_seen_by_who_brought_it_and_by_who_sees_the_case(town: Town) 
     assert seen(chen.token).data == JPEG
     assert seen(wang.token).status_code == 404
     # Naming the photo in an entry of one's own gives no right to it.
-    wang.send([wang.entry(0, area=A2, data={"household": "H", "outcome": "met", "photos": [name]})])
+    wang.send([wang.entry(0, "case.reported", area=A2, data={"category": CATEGORY, "summary": "x", "photos": [name]})])
     assert seen(wang.token).status_code == 404
     assert town.gridtrail.photos.get(OFFICER, name) == (JPEG, "image/jpeg")
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from domain.personal import read_disclosure, value_fault
 from service.config import Config
 from service.sync.batch import decode_batch
 from service.sync.codes import canonical_code, proof_text
@@ -28,8 +29,8 @@ def sha256(plain: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def example() -> SimpleNamespace:
-    """The blocks of the worked example, by the word that stands before each."""
-    section = PAGE.read_text(encoding="utf-8").partition(". A worked example")[2]
+    """The blocks of section 10, by the word that stands before each."""
+    section = PAGE.read_text(encoding="utf-8").partition("## 10.")[2]
     blocks = re.findall(r"\*\*(.+?)\*\*[^\n]*\n\n```\n(.*?)```", section, re.S)
     return SimpleNamespace(**{name.replace(" ", "_"): text for name, text in blocks})
 
@@ -44,6 +45,18 @@ def test_the_key_and_the_proof(example: SimpleNamespace) -> None:
     assert proof_text(code, public) == example.proof_text.encode()
     assert example.proof == b64(key.sign(example.proof_text.encode())) + "\n"
     _must_prove(base64.b64decode(public), example.proof_text.encode(), example.proof.strip())
+
+
+def test_the_disclosure_and_its_digest(example: SimpleNamespace) -> None:
+    def b64url(plain: bytes) -> str:
+        return base64.urlsafe_b64encode(plain).rstrip(b"=").decode()
+
+    assert example.disclosure == b64url(example.disclosed.rstrip("\n").encode()) + "\n"
+    assert example.digest == b64url(sha256(example.disclosure.strip().encode())) + "\n"
+    first = json.loads(example.body.split("\n")[0])
+    assert first["data"]["personal"][0]["digest"] == example.digest.strip()
+    said = read_disclosure(example.disclosure.strip())
+    assert value_fault(said.field, said.value) is None
 
 
 def test_the_tree_and_the_seal(example: SimpleNamespace) -> None:

@@ -13,30 +13,56 @@ from tests.sync.town import A1, A2, B1, CATEGORY, FIRE, OFFICER, SUB_A, Town, pe
 DEEP = json.loads("[" * 40 + "]" * 40)
 GOOD = {"household": "H-1", "outcome": "met"}
 PLACE = {"lat": 32.1, "lon": 114.0, "purpose": "visit"}
+ITEM = {"subject": "5b0c3a4e-0d6e-4f0e-9f54-7d6c1c0d2a11", "field": "need_voiced", "digest": "x" * 43}
+SEEN = {"category": CATEGORY, "summary": "rubbish"}
 
 BAD_DATA = {
-    "unknown field": ({**GOOD, "mood": "good"}, "invalid_field", "/data/mood"),
+    "unknown field": ({**GOOD, "mood": "good"}, "invalid_field", "/data/*"),
     "missing field": ({"household": "H-1"}, "invalid_field", "/data/outcome"),
     "null": ({**GOOD, "care_group": None}, "invalid_field", "/data/care_group"),
     "number for text": ({**GOOD, "household": 7}, "invalid_field", "/data/household"),
-    "text for list": ({**GOOD, "needs": "x"}, "invalid_field", "/data/needs"),
+    "text for list": ({**GOOD, "personal": "x"}, "invalid_field", "/data/personal"),
+    "a need in the open": ({**GOOD, "needs": ["x"]}, "personal_text", "/data/needs"),
+    "a position in the open": ({**GOOD, "place": PLACE}, "personal_text", "/data/place"),
+    "a photo in the open": ({**GOOD, "photos": ["a" * 64]}, "personal_text", "/data/photos"),
+    "a name as a reference": ({**GOOD, "household": "Grandma Wang"}, "invalid_field", "/data/household"),
+    "a phone as a reference": ({**GOOD, "household": "13812345678"}, "personal_number_in_text", "/data/household"),
+    "undeclared": ({**GOOD, "personal": [{**ITEM, "field": "shoe_size"}]}, "undeclared_personal_field", "/data/personal/0/field"),
+    "of another kind": ({**GOOD, "personal": [{**ITEM, "field": "case_result"}]}, "undeclared_personal_field", "/data/personal/0/field"),
+    "no digest": ({**GOOD, "personal": [{**ITEM, "digest": "x" * 42}]}, "invalid_field", "/data/personal/0/digest"),
+    "no subject": ({**GOOD, "personal": [{"field": "need_voiced", "digest": "x" * 43}]}, "invalid_field", "/data/personal/0/subject"),
+    "a value beside the digest": ({**GOOD, "personal": [{**ITEM, "value": "a lift"}]}, "invalid_field", "/data/personal/0/*"),
+    "21 of them": ({**GOOD, "personal": [ITEM] * 21}, "invalid_field", "/data/personal"),
     "empty text": ({**GOOD, "household": ""}, "invalid_field", "/data/household"),
     "NUL": ({**GOOD, "household": "a\0b"}, "invalid_field", "/data/household"),
     "too long": ({**GOOD, "household": "x" * 65}, "invalid_field", "/data/household"),
-    "off the globe": ({**GOOD, "place": {**PLACE, "lat": 90.5}}, "invalid_field", "/data/place/lat"),
-    "true as a number": ({**GOOD, "place": {**PLACE, "lon": True}}, "invalid_field", "/data/place/lon"),
-    "no purpose": ({**GOOD, "place": {"lat": 1, "lon": 1}}, "invalid_field", "/data/place/purpose"),
-    "huge number": ({**GOOD, "place": {**PLACE, "accuracy_m": 10**30}}, "invalid_field", "/data/place/accuracy_m"),
     "no such day": ({**GOOD, "next_visit": "2026-02-30"}, "invalid_field", "/data/next_visit"),
     "year 9999": ({**GOOD, "next_visit": "9999-01-01"}, "invalid_field", "/data/next_visit"),
-    "not a photo": ({**GOOD, "photos": ["A" * 64]}, "invalid_field", "/data/photos/0"),
     "area twice": ({**GOOD, "area": A2}, "invalid_field", "/data/area"),
-    "derived field": ({**GOOD, "next_due": "2026-12-01"}, "invalid_field", "/data/next_due"),
-    "who did it": ({**GOOD, "by": person("wang")}, "invalid_field", "/data/by"),
-    "when it was recorded": ({**GOOD, "recorded_at": "x"}, "invalid_field", "/data/recorded_at"),
+    "derived field": ({**GOOD, "next_due": "2026-12-01"}, "invalid_field", "/data/*"),
+    "who did it": ({**GOOD, "by": person("wang")}, "invalid_field", "/data/*"),
+    "when it was recorded": ({**GOOD, "recorded_at": "x"}, "invalid_field", "/data/*"),
     "unknown word": ({**GOOD, "outcome": "seen_from_afar"}, None, None),
-    "too deep": ({**GOOD, "needs": DEEP}, "malformed_entry", None),
+    "too deep": ({**GOOD, "personal": DEEP}, "malformed_entry", None),
 }
+BAD_REPORTS = {
+    "off the globe": ({**SEEN, "place": {**PLACE, "lat": 90.5}}, "invalid_field", "/data/place/lat"),
+    "true as a number": ({**SEEN, "place": {**PLACE, "lon": True}}, "invalid_field", "/data/place/lon"),
+    "no purpose": ({**SEEN, "place": {"lat": 1, "lon": 1}}, "invalid_field", "/data/place/purpose"),
+    "huge number": ({**SEEN, "place": {**PLACE, "accuracy_m": 10**30}}, "invalid_field", "/data/place/accuracy_m"),
+    "not a photo": ({**SEEN, "photos": ["A" * 64]}, "invalid_field", "/data/photos/0"),
+    "no text at all": ({"category": CATEGORY}, "text_needed", None),
+    "a private matter in the open": ({"category": "gridtrail/1/D", "summary": "They quarrel"}, "personal_text", "/data/summary"),
+    "a private place": (
+        {"category": "gridtrail/1/F01", "place": PLACE, "personal": [{**ITEM, "field": "case_summary"}]}, "personal_text", "/data/place",
+    ),
+    "a phone in the text": ({**SEEN, "summary": "Call 138-1234-5678"}, "personal_number_in_text", "/data/summary"),
+    "an identity number": ({**SEEN, "summary": "He is 11010519491231002X"}, "personal_number_in_text", "/data/summary"),
+    "a name as a reference": ({**SEEN, "reference": "the one of Mrs Li"}, "invalid_field", "/data/reference"),
+    "what a report does not carry": (
+        {**SEEN, "personal": [{**ITEM, "field": "case_task"}]}, "undeclared_personal_field", "/data/personal/0/field",
+    ),
+}  # fmt: skip
 BAD_MEMBERS = {
     "unknown kind": ({"kind": "visit.dreamt"}, "unknown_kind"),
     "kind of the service": ({"kind": "person.assigned"}, "unknown_kind"),
@@ -55,6 +81,7 @@ BAD_MEMBERS = {
     "1969": ({"occurred_at": "1969-12-31T23:59:59.999+00:00"}, "time_out_of_range"),
     "no offset": ({"occurred_at": "2026-11-21T09:00:00.000"}, "time_out_of_range"),
     "not a time": ({"occurred_at": "yesterday"}, "time_out_of_range"),
+    "a name as the boot": ({"boot": "Li's tablet"}, "malformed_entry"),
     "negative clock": ({"mono_ms": -1}, "malformed_entry"),
     "clock beyond 2^53": ({"mono_ms": 2**53}, "malformed_entry"),
     "another member": ({"position": 7}, "malformed_entry"),
@@ -104,6 +131,18 @@ def test_a_wrong_field_is_refused_and_named(quiet_town: Town, case: str) -> None
     refused = one_bad_among_good(quiet_town, quiet_town.hand("li").entry(1, data=data))
     if code:
         assert (refused["code"], refused.get("pointer")) == (code, pointer)
+
+
+@pytest.mark.parametrize("case", BAD_REPORTS)
+def test_a_report_that_says_what_it_must_not_is_refused_and_named(quiet_town: Town, case: str) -> None:
+    data, code, pointer = BAD_REPORTS[case]
+    refused = one_bad_among_good(quiet_town, quiet_town.hand("li").entry(1, "case.reported", data=data))
+    assert (refused["code"], refused.get("pointer")) == (code, pointer)
+
+
+def test_a_patrol_carries_nothing_personal(quiet_town: Town) -> None:
+    bad = quiet_town.hand("li").entry(1, "patrol.started", data={"personal": [ITEM]})
+    assert one_bad_among_good(quiet_town, bad)["code"] == "undeclared_personal_field"
 
 
 @pytest.mark.parametrize("case", BAD_MEMBERS)

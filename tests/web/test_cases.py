@@ -90,7 +90,7 @@ def test_a_step_that_the_rules_refuse_is_409_with_its_code(city: City):
 def test_the_body_of_an_action_is_what_its_event_says_and_nothing_else(city: City):
     zhao, case = city.client("zhao"), city.cases[GRID_A1]
     seen = etag(zhao, case)
-    for body in ({"surprise": 1}, {"reason": 7}, {}, {"reason": "\x00"}, [], "text"):
+    for body in ({"surprise": 1}, {"reason": 7}, {"reason": "\x00"}, {"personal": [{"field": "case_reason"}]}, [], "text"):
         wrong = zhao.post(f"/v1/cases/{case}/reject", body, If_Match=seen)
         assert (wrong.status_code, wrong.json["code"]) == (422, "bad_fields"), body
 

@@ -10,7 +10,7 @@ PERIOD = {"from_day": "2026-11-01", "to_day": "2026-11-30"}
 def test_an_officer_reads_the_visits_of_the_subtree(city: City):
     items = city.client("zhao").get("/v1/visits").json["items"]
     assert {item["area"] for item in items} == {GRID_A1, GRID_A2}
-    assert items[0]["needs"] == []
+    assert items[0]["personal"] == []
     assert {item["area"] for item in city.client("zhao").get("/v1/visits", area=GRID_A2).json["items"]} == {GRID_A2}
     assert city.client("zhao").get("/v1/visits", person=person_id("bai")).json["items"] == []
 

@@ -3,7 +3,6 @@
 Read by the dossier. Everything is told from recorded lines; the read models only say where to look.
 """
 
-import base64
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +18,9 @@ from service.audit.dossiers.page import fields_of, open_disclosure, personal_of,
 from service.audit.dossiers.verifier import entry_in
 from service.database import reading
 from service.inspection import area_stream, book_stream
-from service.ledger.tree import inclusion_proof, leaf_hash
+from service.ledger.tree import inclusion_proof
 from service.problems import Problem
+from service.sync.history import leaf_of
 from service.sync.tables import photos as photo_rows
 from service.sync.tables import tablet_states
 
@@ -110,23 +110,13 @@ def _refusals(gridtrail: Any, conn: sa.Connection, found: Gathered, sight: Sight
     known = gridtrail.ledgers.ledgers(conn)
     found.searched = sorted({found.ledger, found.ledger[:6], found.ledger[:4], *theirs} & set(known))
     c = refusals.TABLE.c
-    inside = [c.raw.contains(part, autoescape=True) for part in in_base64(found.case)]
-    names = sa.or_(sa.func.lower(c.entry).contains(found.case, autoescape=True), *inside)
-    query = sa.select(c.ledger, c.refusal_id).where(c.ledger.in_(found.searched), sight.where(c.area), names)
+    query = sa.select(c.ledger, c.refusal_id).where(c.ledger.in_(found.searched), sight.where(c.area), c.about == found.case)
     for ledger, refusal in conn.execute(query.limit(MOST_LINES)).all():
         found.add(gridtrail.ledgers.streams(conn, ledger, [UUID(refusal)]).get(UUID(refusal), []))
 
 
-def in_base64(case: str) -> Iterator[str]:
-    """How a case's id shows inside of base64, wherever it begins there: entries that are no JSON objects are kept so."""
-    for text in (case.lower(), case.upper()):
-        for before in range(3):
-            coded = base64.b64encode(b"\0" * before + text.encode()).decode()
-            yield coded[(0, 2, 3)[before] : (before + len(text)) * 8 // 6]
-
-
 def _tablets(gridtrail: Any, conn: sa.Connection, found: Gathered) -> None:
-    """Each tablet's enrolment and standing, its entries here, and their proofs under its own seals."""
+    """Each tablet's enrolment and standing, its entries here, and their proofs under its own seals; of refused ones no bytes are here."""
     wanted: dict[str, dict[int, bytes]] = {}
     for place in sorted(found.lines):
         line = orjson.loads(found.lines[place])
@@ -178,9 +168,7 @@ def _leaves(gridtrail: Any, conn: sa.Connection, tablet: UUID, size: int) -> lis
     for first in range(0, size, PAGE):
         seen: dict[int, bytes] = {}
         for seq, _, _, _, line in gridtrail.ledgers.uploaded(conn, tablet, first, min(first + PAGE, size) - 1):
-            plain = entry_in(orjson.loads(line), bytes(line))
-            if plain is not None:
-                seen.setdefault(seq, leaf_hash(plain))
+            seen.setdefault(seq, leaf_of(bytes(line)))
         leaves += [seen[seq] for seq in sorted(seen)]
     return leaves
 

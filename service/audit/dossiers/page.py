@@ -344,15 +344,13 @@ class Page:
         self.out.append(f'<p>{self.word("refusals_in")} {searched}</p>\n<ol class="steps plain">\n')
         for place, line in self.facts.refusals:
             state = line["state"]
-            entry = state.get("entry") if isinstance(state.get("entry"), dict) else {}
-            kind = entry.get("kind")
+            kind = state.get("kind")
             self.out.append(f'<li class="refusal">\n<h3>{self.topic(line)}</h3>\n')
             self.table(
                 [
                     (self.word("at"), self.moment(state["happened_at"])),
                     (self.word("who"), self.person(state)),
                     (self.word("asked"), esc(TOPICS[kind][self.at] if isinstance(kind, str) and kind in TOPICS else kind or "")),
-                    *self.said(entry.get("data") if isinstance(entry.get("data"), dict) else {}),
                     (self.word("code"), esc(state.get("code") or "")),
                     ("", esc(state.get("detail") or "")),
                     (FIELDS["reason"][self.at], esc(fields_of(line).get("reason") or "") if line["topic"] != "refused.kept" else ""),

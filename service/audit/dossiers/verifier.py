@@ -402,7 +402,7 @@ class Dossier:
                 keys[line["stream"]] = (fields["origin"], unbase64(fields["public_key"]))
             if line["topic"] == "tablet.uploaded":
                 seals.setdefault(line["stream"], set()).add(fields["seal"])
-        self.seals = {}
+        self.seals: dict = {}
         for place, line in sorted(self.lines.items()):
             entry, seq, tablet = entry_in(line, self.raw[place]), seq_of(line), (line.get("state") or {}).get("tablet")
             if entry is None or line["state"].get("code") == "forked":
@@ -434,7 +434,7 @@ class Dossier:
         for place, line in sorted(self.lines.items()):
             if line["topic"] == "refused.kept":
                 kept.add(line["stream"])
-                if self.manifest["case"].encode() not in (entry_in(line, self.raw[place]) or b"").lower():
+                if (line.get("state") or {}).get("about") != self.manifest["case"]:
                     raise Fault(f"ledgers/{place[0]}/{place[1]}.json is a refused entry that does not name the case.")
         for place, line in self.lines.items():
             if line["topic"].startswith("refused.") and line["stream"] not in kept:
@@ -537,8 +537,6 @@ class Dossier:
 def entry_in(line, plain):
     """The exact bytes that a tablet wrote, as they stand in a recorded line; None where there are none."""
     state = line.get("state") or {}
-    if line["topic"] == "refused.kept" and state.get("raw") is not None:
-        return unbase64(state["raw"])
     if "entry" not in state:
         return None
     start = plain.find(b',"entry":', plain.find(b',"state":{'))

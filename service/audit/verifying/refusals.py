@@ -18,40 +18,44 @@ from projections.recorded import Recorded
 from service.audit.verifying.judging import LOST, Judge, Judging
 from service.audit.verifying.knowledge import Enrolled
 from service.audit.verifying.streams import Held
-from service.audit.verifying.tablets import FORKED
+from service.audit.verifying.tablets import FORKED, leaf_of
 from service.ledger.tree import leaf_hash
 from service.problems import Problem
 from service.sync.batch import Line, line_of
-from service.sync.facts import kept_draft
+from service.sync.keeping import keep
 from service.sync.refusals import Forked, MalformedEntry, TimeOutOfRange, Undecided, UnknownKind, UnknownVersion
 
 UNREPEATABLE = frozenset({Undecided.code, UnknownKind.code, UnknownVersion.code, Forked.code})
 """Codes of which a later release, or another history of the tablet, may judge otherwise."""
 DEEPEST, SHALLOWEST = 64, 3
 """The bounds within which the setting for the deepest nesting of an entry lies; which it was then is not on record."""
-AS_IT_SAYS = frozenset({"detail", "facts", "code"})
-"""Members of a refusal that are compared by their code alone: sentences may be put better in a later release."""
+AS_IT_SAYS = frozenset({"detail", "facts", "code", "personal"})
+"""Members of a refusal that are compared by their code alone: sentences may be put better in a later release, and salts are random."""
 
 
-def kept(judge: Judge, event: Recorded, raw: bytes) -> None:
-    """Judges one kept refusal."""
+def kept(judge: Judge, event: Recorded, raw: bytes | None) -> None:
+    """Judges one kept refusal. raw: the entry's bytes, where whoever verifies has the vault; without, what the event says of itself."""
     told = event.state
     enrolled = judge.knowledge.tablets.get(str(told.get("tablet")))
     if enrolled is None:
         judge.report("tablet_unknown", event.position, f"tablet {told.get('tablet')}")
         return
-    if not _is_named(event, told, raw):
+    leaf = leaf_of(event, None)
+    if leaf is None or (raw is not None and leaf_hash(raw) != leaf):
+        judge.report("derived_wrong", event.position, "refused.kept: the leaf is not that of the entry")
+        return
+    if not _is_named(event, told, leaf):
         judge.report("derived_wrong", event.position, f"refused.kept: the stream {event.stream} does not follow from the entry")
     if told["code"] not in all_refusals():
         judge.report("refused_wrongly", event.position, f"{told['code']!r} is no refusal")
-    elif told["code"] != Forked.code:
+    elif told["code"] != Forked.code and raw is not None:
         _decide_again(judge, event, raw, enrolled)
 
 
-def _is_named(event: Recorded, told: dict[str, Any], raw: bytes) -> bool:
+def _is_named(event: Recorded, told: dict[str, Any], leaf: bytes) -> bool:
     """Whether the stream is the one of this entry, or a new id, as it gets where its own was taken."""
     mark = "fork:" if told["code"] == FORKED else ""
-    name = f"{mark}{told['seq']}:{leaf_hash(raw).hex()}"
+    name = f"{mark}{told['seq']}:{leaf.hex()}"
     return str(uuid5(UUID(told["tablet"]), name)) == event.stream or UUID(event.stream).version == 4
 
 
@@ -103,7 +107,7 @@ def _outcome(judge: Judge, event: Recorded, line: Line, enrolled: Enrolled, who:
     # An act that was admitted is kept where its entry wanted to be; any other in the tablet's own area.
     area = line.entry["area"] if act is not None and line.entry is not None else enrolled.area
     act = act or Act(enrolled.person, judging.role_on(day), told["happened_at"], day, (), enrolled.tablet)
-    decided = orjson.loads(kept_draft(UUID(enrolled.tablet), line, refusal, area, act).state)
+    decided = orjson.loads(keep(UUID(enrolled.tablet), line, refusal, area, act)[0].state)
     if area[:9] != event.ledger:
         return refusal.code, ["ledger"]
     names = ({**decided, **told}).keys() - AS_IT_SAYS

@@ -3,11 +3,13 @@
 A source gives what stands there and believes none of it. What only a database has beside the entries is ``Beside``; a folder has none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+from projections.recorded import Recorded
 
 ROOT_LOG = "root"
 
@@ -93,6 +95,11 @@ class Source(Protocol):
         """Statements by which the signing key was handed on, oldest first."""
 
 
+def bytes_unknown(event: Recorded) -> bytes | None:
+    """The bytes of a refused entry for whoever has no vault: they are in no copy of the history."""
+    return None
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the auditor asks for."""
@@ -108,6 +115,8 @@ class Wanted:
     logs: tuple[str, ...] = ()
     checkpoints: tuple[str, ...] = field(default=())
     """Checkpoints that the auditor has from elsewhere: an earlier audit, a tablet's receipt."""
+    refused: Callable[[Recorded], bytes | None] = bytes_unknown
+    """The bytes of a kept refusal, from the vault where there is one: such a refusal is decided again."""
 
 
 class NoSuchHistory(Exception):

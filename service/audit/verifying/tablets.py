@@ -17,7 +17,7 @@ from service.audit.verifying.crossing import Crossing, Leaf, Upload
 from service.audit.verifying.faults import Findings
 from service.audit.verifying.knowledge import Knowledge
 from service.ledger.note import BadNote, Checkpoint, Verifier, open_checkpoint
-from service.ledger.tree import Frontier
+from service.ledger.tree import Frontier, leaf_hash
 from service.sync.clocks import FIRST, TRUSTED_SKEW_MS
 
 FORKED = "forked"
@@ -290,14 +290,15 @@ def _one_boot(found: set[Any]) -> bool:
     return len({boot for boot, _ in found}) == 1 and max(at for _, at in found) - min(at for _, at in found) <= 2
 
 
-def raw_of(event: Recorded, entry: bytes | None) -> bytes | None:
-    """The exact bytes of the entry that an event holds: inline, or as base64 where a refused one is no JSON object."""
-    if event.topic == "refused.kept" and event.state.get("raw") is not None:
-        try:
-            return base64.b64decode(event.state["raw"], validate=True)
-        except (ValueError, TypeError):
-            return None
-    return entry
+def leaf_of(event: Recorded, entry: bytes | None) -> bytes | None:
+    """The leaf of the tablet's tree that an event holds: the hash of its entry, or what a kept refusal says. None where there is none."""
+    if event.topic != "refused.kept":
+        return leaf_hash(entry) if entry is not None else None
+    try:
+        leaf = base64.b64decode(event.state["leaf"], validate=True)
+        return leaf if len(leaf) == 32 else None
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def seq_of(event: Recorded) -> Any:

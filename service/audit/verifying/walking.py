@@ -24,10 +24,10 @@ from service.audit.verifying.refusals import kept
 from service.audit.verifying.signatures import SignedFile
 from service.audit.verifying.sources import Log, Page, StoredHead, StoredTile, Wanted
 from service.audit.verifying.streams import Held, Streams
-from service.audit.verifying.tablets import FORKED, Tablets, raw_of, seq_of
+from service.audit.verifying.tablets import FORKED, Tablets, leaf_of, seq_of
 from service.audit.verifying.trees import WIDTH, TileTree
 from service.ledger.mapper import CLASSES
-from service.ledger.tree import Frontier, leaf_hash, leaf_hashes
+from service.ledger.tree import Frontier, leaf_hashes
 from service.sync.strict import NotStrict, strict_loads
 
 MEMBERS = ["ledger", "position", "stream", "version", "topic", "recorded_at", "state"]
@@ -189,10 +189,10 @@ class Walk:
 
     def _tablets_part(self, event: Recorded, raw: bytes | None, row: tuple[Any, ...] | None) -> bool | None:
         refused = event.topic == "refused.kept"
-        raw = raw_of(event, raw)
-        if raw is None or (refused and event.state.get("code") == FORKED):
+        leaf = leaf_of(event, raw)
+        if leaf is None or (refused and event.state.get("code") == FORKED):
             return None
-        leaf, seq = leaf_hash(raw), seq_of(event)
+        seq = seq_of(event)
         numbered = row[8] is not None if row is not None else None
         return self.tablets.leaf(event, str(event.state.get("tablet")), seq, leaf, refused, numbered)
 
@@ -244,9 +244,9 @@ class Walk:
         elif topic.startswith("tablet."):
             self.tablets.fact(event)
         elif topic == "refused.kept":
-            bytes_ = raw_of(event, raw)
-            if raw is None and bytes_ is not None and event.state["code"] != FORKED:
-                self.tablets.leaf(event, event.state["tablet"], event.state["seq"], leaf_hash(bytes_), True)
+            leaf = leaf_of(event, None)
+            if leaf is not None and event.state["code"] != FORKED:
+                self.tablets.leaf(event, event.state["tablet"], event.state["seq"], leaf, True)
         elif topic == "refused.reapplied":
             self.tablets.reapplied(event, self._kept_leaf(event))
 
@@ -258,18 +258,16 @@ class Walk:
             return None
         line = bytes(lines[0])
         first = read_line(line)
-        raw = raw_of(first, entry_of(line))
-        if first.topic != "refused.kept" or raw is None:
+        leaf = leaf_of(first, entry_of(line))
+        if first.topic != "refused.kept" or leaf is None:
             return None
-        return Leaf(first.state["tablet"], first.state["seq"], leaf_hash(raw), self.ledger, first.position, True, event.stream, 1)
+        return Leaf(first.state["tablet"], first.state["seq"], leaf, self.ledger, first.position, True, event.stream, 1)
 
     def _judged(self, event: Recorded, line: bytes, state: bytes, raw: bytes | None) -> None:
         topic = event.topic
         self.findings.checked["events judged by the rules"] += 1
         if topic == "refused.kept":
-            bytes_ = raw_of(event, raw)
-            if bytes_ is not None:
-                kept(self.judge, event, bytes_)
+            kept(self.judge, event, self.wanted.refused(event))
             self.judge.replay(event, None, line)
         elif raw is not None and topic in KINDS:
             self.judge.entry(event, state, raw)
