@@ -45,19 +45,21 @@ def command() -> None:
 @click.argument("position", type=click.IntRange(min=0, max=2**53 - 1))
 @OUTPUT
 @click.option("--entry", "entry_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the entry's bytes there as well.")
-def get(ledger: str, position: int, output: Path | None, entry_file: Path | None) -> None:
+@click.option("--purpose", help="Why you read the entry; goes on record with the read.")
+def get(ledger: str, position: int, output: Path | None, entry_file: Path | None, purpose: str | None) -> None:
     """Get the proof of the entry at POSITION of LEDGER (or of `root`) under the latest published checkpoint (c2sp.org/tlog-proof@v1)."""
     from service.audit.leaves import read_entries
 
-    def ask(pieces: "Gridtrail", conn: "sa.Connection", point: "Published") -> tuple[str, bytes]:
+    def ask(pieces: "Gridtrail", conn: "sa.Connection", point: "Published") -> tuple[str, bytes, "Gridtrail"]:
         if position >= point.size:
             raise click.ClickException(f"The latest published checkpoint of {ledger} reaches position {point.size - 1}.")
         hashes = pieces.tiles.inclusion(conn, ledger, position, point.size)
-        return proofs.write_proof(position, hashes, point.note), b"".join(read_entries(conn, ledger, position, position + 1))
+        return proofs.write_proof(position, hashes, point.note), b"".join(read_entries(conn, ledger, position, position + 1)), pieces
 
-    text, entry = _asked(ledger, ask)
+    text, entry, pieces = _asked(ledger, ask)
     _give(text, output)
     if entry_file:
+        pieces.access.record(None, None, "proof.get", ledger=ledger, object=f"{ledger}/{position}", purpose=purpose, rows=1)
         entry_file.write_bytes(entry)
 
 

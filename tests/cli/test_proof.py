@@ -141,6 +141,15 @@ def test_what_cannot_be_proved_is_a_sentence(any_terminal: Terminal, files: File
     run("proof", "verify", files["proof"], "--entry", files["entry"], code=2)
 
 
+def test_an_entry_that_is_written_out_is_on_record(any_terminal: Terminal, files: Files, tmp_path: Path) -> None:
+    any_terminal("proof", "get", LEDGER, 7, "--entry", tmp_path / "seven", "--purpose", "complaint 12")
+    any_terminal("proof", "get", LEDGER, 8)
+    listed = any_terminal("access", "list", "--format", "json").output
+    assert f"{LEDGER}/7" in listed
+    assert "complaint 12" in listed
+    assert f"{LEDGER}/8" not in listed
+
+
 def test_the_root_log_is_proved_alike(any_terminal: Terminal, files: Files, tmp_path: Path) -> None:
     any_terminal("proof", "get", "root", 0, "-o", tmp_path / "rooted", "--entry", tmp_path / "checkpoint")
     assert (tmp_path / "checkpoint").read_text() == files["old"].read_text()
