@@ -25,7 +25,7 @@ FORMAT = "gridtrail-backup/1"
 VAULT_FORMAT = "gridtrail-vault-backup/1"
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
 LEVEL = 2
-"""Of gzip. Higher ones cost more time than they save room: docs/audit.md has the figures."""
+"""Of gzip. 55 MB of lines: a twelfth in 0.26 s of CPU; level 6 makes it a fifteenth in 0.57 s, level 9 a sixteenth in 1.32 s."""
 READ = 1 << 20
 LONGEST_ROW = 1 << 25
 """No row of ours comes near; a damaged file shall not fill the memory."""
