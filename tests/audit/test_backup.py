@@ -243,7 +243,7 @@ def test_a_database_whose_tree_does_not_hold_gives_no_backup(town: Town, tmp_pat
     assert (tmp_path / "backup.bad" / "manifest.json").exists()
 
 
-def test_a_disk_that_runs_full_leaves_nothing_behind(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_runs_full_leaves_nothing_behind(sqlite_town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, room = backup_files._Digested.write, [2000]
 
     def runs_full(file: Any, data: bytes) -> int:
@@ -254,16 +254,16 @@ def test_a_disk_that_runs_full_leaves_nothing_behind(town: Town, tmp_path: Path,
 
     monkeypatch.setattr(backup_files._Digested, "write", runs_full)
     with pytest.raises(NotBackedUp, match="No space left on device"):
-        back_up(town.gridtrail, tmp_path / "backup")
+        back_up(sqlite_town.gridtrail, tmp_path / "backup")
     assert not list(tmp_path.glob("*backup*"))
     monkeypatch.undo()
-    back_up(town.gridtrail, tmp_path / "backup")
+    back_up(sqlite_town.gridtrail, tmp_path / "backup")
 
 
-def test_a_disk_without_room_is_told_before_anything_is_written(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_without_room_is_told_before_anything_is_written(sqlite_town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup, "free_bytes", lambda _: 1 << 20)
     with pytest.raises(NotBackedUp, match="has 1 MB free"):
-        back_up(town.gridtrail, tmp_path / "backup")
+        back_up(sqlite_town.gridtrail, tmp_path / "backup")
 
 
 def test_a_backup_that_was_cut_off_is_in_nobodys_way(sqlite_town: Town, tmp_path: Path) -> None:
@@ -284,9 +284,9 @@ def test_two_backups_into_one_folder_at_once_are_one(sqlite_town: Town, tmp_path
     check(tmp_path / "backup")
 
 
-def test_a_database_of_another_migration_is_not_backed_up(database: sa.Engine, tmp_path: Path) -> None:
+def test_a_database_of_another_migration_is_not_backed_up(sqlite_url: str, tmp_path: Path) -> None:
     with pytest.raises(NotBackedUp, match="gridtrail db upgrade"):
-        back_up(Town(database, tmp_path).gridtrail, tmp_path / "backup")
+        back_up(Gridtrail(Config(database_url=sqlite_url)), tmp_path / "backup")
 
 
 # ---- a restore that fails

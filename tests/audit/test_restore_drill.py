@@ -108,6 +108,14 @@ def drill(database_url: str, tmp_path: Path) -> Iterator[Drill]:
     made.gridtrail.database.dispose()
 
 
+@pytest.fixture
+def quick(sqlite_url: str, tmp_path: Path) -> Iterator[Drill]:
+    """On SQLite, for what does not depend on the store."""
+    made = Drill(sqlite_url, tmp_path)
+    yield made
+    made.gridtrail.database.dispose()
+
+
 @pytest.mark.parametrize("journal", [True, False], ids=["the journal is there", "the journal is lost too"])
 def test_after_a_restore_nothing_is_lost_and_nothing_is_doubled(drill: Drill, tmp_path: Path, journal: bool) -> None:
     drill.work(3)
@@ -184,34 +192,34 @@ def _old_checkpoints_still_verify(drill: Drill, old: dict[str, Any], before: dic
         assert not held_origins(conn)
 
 
-def test_photos_that_the_backup_lacks_are_sent_again(drill: Drill, tmp_path: Path) -> None:
-    saved = back_up(drill.gridtrail, tmp_path / "saved").folder
-    name = drill.wang.add_photo(PHOTO)
-    drill.wang.record("visit.made", str(uuid4()), A1, {"household": "H-1", "outcome": "met", "photos": [name]})
-    assert drill.wang.sync().photos == 1
-    drill.lose(saved)
-    drill.go_on()
-    assert drill.wang.sync().photos == 1
-    assert drill.wang.sync().photos == 0
-    with reading(drill.gridtrail.database) as conn:
+def test_photos_that_the_backup_lacks_are_sent_again(quick: Drill, tmp_path: Path) -> None:
+    saved = back_up(quick.gridtrail, tmp_path / "saved").folder
+    name = quick.wang.add_photo(PHOTO)
+    quick.wang.record("visit.made", str(uuid4()), A1, {"household": "H-1", "outcome": "met", "photos": [name]})
+    assert quick.wang.sync().photos == 1
+    quick.lose(saved)
+    quick.go_on()
+    assert quick.wang.sync().photos == 1
+    assert quick.wang.sync().photos == 0
+    with reading(quick.gridtrail.database) as conn:
         assert conn.scalars(sa.select(photos.c.sha256)).all() == [name]
 
 
-def test_a_tablet_that_the_backup_does_not_know_enrols_again_and_sends_everything(drill: Drill, tmp_path: Path) -> None:
-    saved = back_up(drill.gridtrail, tmp_path / "saved").folder
-    late = drill.town.tablet("moved", "late.db")
-    drill.visits(late, B1, 3)
+def test_a_tablet_that_the_backup_does_not_know_enrols_again_and_sends_everything(quick: Drill, tmp_path: Path) -> None:
+    saved = back_up(quick.gridtrail, tmp_path / "saved").folder
+    late = quick.town.tablet("moved", "late.db")
+    quick.visits(late, B1, 3)
     with pytest.raises(Refused, match="knows this tablet"):
-        late.enrol_again(drill.town.code("moved"))
-    drill.lose(saved)
-    drill.go_on()
+        late.enrol_again(quick.town.code("moved"))
+    quick.lose(saved)
+    quick.go_on()
     with pytest.raises(Refused) as no:
         late.sync()
     assert no.value.status == 401
-    late.enrol_again(drill.town.code("moved"))
+    late.enrol_again(quick.town.code("moved"))
     assert late.sync().recorded == 3
-    assert drill.entries() == [(late.id, 0), (late.id, 1), (late.id, 2)]
-    check_everything(drill.gridtrail)
+    assert quick.entries() == [(late.id, 0), (late.id, 1), (late.id, 2)]
+    check_everything(quick.gridtrail)
 
 
 def test_a_crash_between_two_ledgers_is_gone_on_from(drill: Drill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,16 +260,16 @@ def test_only_those_that_are_behind_go_on_unless_all_are_asked_for(drill: Drill)
     check_everything(drill.gridtrail)
 
 
-def test_a_ledger_that_was_continued_meanwhile_is_left_alone(drill: Drill) -> None:
-    drill.work(1)
-    case = Continuing(drill.gridtrail)
+def test_a_ledger_that_was_continued_meanwhile_is_left_alone(quick: Drill) -> None:
+    quick.work(1)
+    case = Continuing(quick.gridtrail)
     waiting = case.waiting(every=True)
     assert len([each for each in waiting if case.go_on(each, WHY, person("chen"))]) == len(waiting)
     assert [case.go_on(each, WHY, person("chen")) for each in waiting] == [None] * len(waiting)
 
 
-def test_whoever_approves_is_registered_and_says_why(drill: Drill) -> None:
-    case = Continuing(drill.gridtrail)
+def test_whoever_approves_is_registered_and_says_why(quick: Drill) -> None:
+    case = Continuing(quick.gridtrail)
     for nobody in ("", "Zhang San", str(uuid4())):
         with pytest.raises(NobodyApproved):
             case.approver(nobody)
@@ -272,23 +280,23 @@ def test_whoever_approves_is_registered_and_says_why(drill: Drill) -> None:
             case.go_on(one, reason, person("chen"))
 
 
-def test_a_restore_after_a_restore_goes_on_under_a_third_name(drill: Drill, tmp_path: Path) -> None:
-    drill.work(2)
-    first = back_up(drill.gridtrail, tmp_path / "first").folder
-    drill.work(2)
-    drill.lose(first)
-    drill.go_on()
-    drill.work(1)
-    second = back_up(drill.gridtrail, tmp_path / "second").folder
-    drill.work(3)
-    expected = drill.entries()
-    drill.lose(second)
-    drill.go_on()
-    drill.work(1)
-    assert set(expected) < set(drill.entries())
-    told = [each["state"] for each in drill.town.events("ledger.continued") if each["ledger"] == "411502001"]
+def test_a_restore_after_a_restore_goes_on_under_a_third_name(quick: Drill, tmp_path: Path) -> None:
+    quick.work(2)
+    first = back_up(quick.gridtrail, tmp_path / "first").folder
+    quick.work(2)
+    quick.lose(first)
+    quick.go_on()
+    quick.work(1)
+    second = back_up(quick.gridtrail, tmp_path / "second").folder
+    quick.work(3)
+    expected = quick.entries()
+    quick.lose(second)
+    quick.go_on()
+    quick.work(1)
+    assert set(expected) < set(quick.entries())
+    told = [each["state"] for each in quick.town.events("ledger.continued") if each["ledger"] == "411502001"]
     assert told[1]["old_origin"] == told[0]["origin"]
-    check_everything(drill.gridtrail)
+    check_everything(quick.gridtrail)
 
 
 # ---- the same database, after a crash
