@@ -18,6 +18,8 @@ from service.audit.continuing import Continuing, NobodyApproved
 from service.audit.held import held_origins
 from service.audit.restoring import restore
 from service.audit.tables import ROOT, checkpoints, published, root_head
+from service.audit.verifying.run import verify
+from service.audit.verifying.sources import Wanted, open_source
 from service.database import open_database, reading
 from service.ledger import schema
 from service.ledger.note import Verifier, open_checkpoint
@@ -161,6 +163,8 @@ def test_after_a_restore_nothing_is_lost_and_nothing_is_doubled(drill: Drill, tm
     for tablet in (drill.wang, drill.qian):
         assert all(each["outcome"]["outcome"] == "recorded" for each in tablet.outbox.entries())
     _old_checkpoints_still_verify(drill, old, before)
+    audited = verify(open_source(drill.url), Wanted(keys=(str(drill.gridtrail.signer.verifier),), rules=False))
+    assert audited.findings.faults == []
 
 
 def _says_so(told: dict[str, Any], old: Any, size: int, tail: list[bytes], journal: bool) -> None:

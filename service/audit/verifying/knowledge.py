@@ -14,6 +14,7 @@ import orjson
 from domain.books import Books
 from projections import areas, people, rulebooks
 from projections.recorded import Recorded
+from service.audit.verifying.sources import ROOT_LOG
 from service.sync.lookups import Assignment, Known
 
 T = TypeVar("T")
@@ -121,7 +122,9 @@ class Knowledge:
         elif event.topic in rulebooks.TOPICS:
             self._learn_book(event)
         elif event.topic == "ledger.continued":
-            self.continued.setdefault(event.ledger, []).append(event)
+            # The root log's stands in the city's ledger, since the root log holds checkpoints only.
+            log = ROOT_LOG if event["origin"].split("/")[-2] == ROOT_LOG else event.ledger
+            self.continued.setdefault(log, []).append(event)
         else:
             self._learn_tablet(event)
 
