@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from domain.aggregate import Act, Aggregate
 from domain.areas import Area, area_of
@@ -15,11 +15,13 @@ from domain.books import Books
 from domain.case import Case
 from domain.clock import parse_utc
 from domain.entries import KINDS, decide, must_name_units_in_force
+from domain.incarnation import Incarnation
 from domain.people import Person
 from domain.refusals import NotBegun
 from domain.rulebook import Rulebook
 from domain.tablet import Refused, Tablet
 from projections.recorded import Recorded
+from service.audit.continuing import STREAMS as INCARNATIONS
 from service.audit.verifying.judging import Judge, OtherFields
 from service.inspection import area_stream, book_stream
 from service.scope import Actor, Grant, OutOfScope, authorise
@@ -78,12 +80,24 @@ DEEDS: dict[str, Deed] = {
     "rulebook.published": Deed(Rulebook, "rulebook.manage", lambda book, said: (book.city,), "publish", without=("kind", "name")),
     "tablet.revoked": Deed(Tablet, "tablet.manage", _own, "revoke"),
     "tablet.reinstated": Deed(Tablet, "tablet.manage", _own, "reinstate"),
+    # By a command alone: whoever runs it administers the city.
+    "ledger.continued": Deed(
+        Incarnation,
+        "area.manage",
+        lambda aggregate, said: (),
+        "go_on",
+        True,
+        lambda said, ledger: uuid5(INCARNATIONS, said["origin"]),
+    ),
     "refused.dismissed": Deed(Refused, "refusal.decide", _own, "dismiss"),
     "refused.reapplied": Deed(Refused, "refusal.decide", _own, "reapply"),
 }
 """What is not a kind of entry. The kinds of entry are judged by ``domain.entries`` here as there."""
 
-OF_THE_SERVICE = {"refused.reapplied": ("ledger", "stream", "version")}
+OF_THE_SERVICE = {
+    "refused.reapplied": ("ledger", "stream", "version"),
+    "ledger.continued": ("old_origin", "origin", "size", "root", "checkpoint", "signed_size", "signed_root"),
+}
 """Derived fields that are arguments of the method all the same."""
 
 
@@ -97,7 +111,7 @@ def deed(judge: Judge, event: Recorded, state: bytes, last: str) -> None:
     city = event.ledger[:4]
 
     def act_in(actor: Actor, right: str, places: Iterable[str], units: tuple[str, ...] = ()) -> Act:
-        grants = [authorise(actor, right, area=place, units=units) for place in places]
+        grants = [authorise(actor, right, area=place, units=units) for place in places] or [authorise(actor, right)]
         role = grants[0].role
         if role != told["role"]:
             raise OtherFields("role")
@@ -164,16 +178,16 @@ def _managed(event: Recorded, said: Said, aggregate: Aggregate | None, act_in: C
     """A deed of DEEDS."""
     deed = DEEDS[event.topic]
     more = {name: value for name, value in said.items() if name not in deed.without}
-    more |= {name: event.state[name] for name in OF_THE_SERVICE.get(event.topic, ())}
+    more |= {name: event.state[name] for name in OF_THE_SERVICE.get(event.topic, ()) if name in event.state}
     for old, new in deed.renamed:
         more[new] = more.pop(old)
     if deed.begins:
         if aggregate is not None:
             raise OtherFields("stream")
         stream = UUID(event.stream)
-        if deed.stream is not None and deed.stream(said, event.ledger) != stream:
+        if deed.stream is not None and deed.stream(more, event.ledger) != stream:
             raise OtherFields("stream")
-        return getattr(deed.aggregate, deed.method)(act_in(deed.right, deed.places(None, said)), books, stream, **more)
+        return getattr(deed.aggregate, deed.method)(act_in(deed.right, deed.places(None, more)), books, stream, **more)
     if not isinstance(aggregate, deed.aggregate):
         raise NotBegun(id=event.stream)
     getattr(aggregate, deed.method)(act_in(deed.right, deed.places(aggregate, said)), books, **more)

@@ -26,6 +26,11 @@ TOPICS = areas.TOPICS | people.TOPICS | rulebooks.TOPICS | TABLET_TOPICS | {"led
 Span = tuple[str, str | None]
 
 
+def log_of(origin: str) -> str:
+    """The log that an origin names: a ledger's code, or ``root``. The root log's restores are told in the city's ledger."""
+    return ROOT_LOG if "/root/" in origin else origin.rpartition("/ledger/")[2].partition("/")[0]
+
+
 class Timeline(Generic[T]):
     """A value that changed at moments (UTC texts). The moments never go back."""
 
@@ -122,9 +127,7 @@ class Knowledge:
         elif event.topic in rulebooks.TOPICS:
             self._learn_book(event)
         elif event.topic == "ledger.continued":
-            # The root log's stands in the city's ledger, since the root log holds checkpoints only.
-            log = ROOT_LOG if event["origin"].split("/")[-2] == ROOT_LOG else event.ledger
-            self.continued.setdefault(log, []).append(event)
+            self.continued.setdefault(log_of(event["origin"]), []).append(event)
         else:
             self._learn_tablet(event)
 

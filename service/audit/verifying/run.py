@@ -69,7 +69,7 @@ def verify(source: Source, wanted: Wanted, *, jobs: int = 1, on_events: OnEvents
     with tempfile.TemporaryDirectory(prefix="gridtrail-audit-") as folder, suppress(Enough):
         try:
             knowledge = gather(source)
-            signed = gather_signed(source, wanted, logs, Path(folder), findings)
+            signed = gather_signed(source, wanted, logs, knowledge, Path(folder), findings)
             tasks = [
                 Task(source, wanted, ledger, size if source.has_columns else None, signed.get(ledger), Path(folder) / f"{ledger}.crossing")
                 for ledger, size in sorted(logs.items(), key=lambda each: -each[1])

@@ -11,14 +11,21 @@ from pathlib import Path
 
 from service.audit.verifying.checkpoints import Keys, Signed, parts_of
 from service.audit.verifying.faults import Findings
+from service.audit.verifying.knowledge import Knowledge
 from service.audit.verifying.sources import ROOT_LOG, Source, Wanted
 from service.audit.verifying.trees import TileTree
-from service.ledger.note import COSIGNATURE, BadNote, Checkpoint, Verifier, open_note, split_note
+from service.ledger.note import COSIGNATURE, BadNote, Checkpoint, Verifier, open_note, split_note, unbase64
 from service.ledger.tree import leaf_hashes
 
 RECORD = struct.Struct(">Q32sqH")
 NOWHERE = -1
-SOURCES = ("the published checkpoint", "a checkpoint kept as evidence", "a checkpoint that the auditor has", "the root log")
+SOURCES = (
+    "the published checkpoint",
+    "a checkpoint kept as evidence",
+    "a checkpoint that the auditor has",
+    "the root log",
+    "what the ledger says of its restore",
+)
 
 
 class SignedFile:
@@ -57,7 +64,9 @@ class SignedFile:
             yield Signed(self.origins[origin], size, root, SOURCES[source] + ("" if at is None else f" at {at}"), at)
 
 
-def gather_signed(source: Source, wanted: Wanted, logs: Mapping[str, int], folder: Path, findings: Findings) -> dict[str, SignedFile]:
+def gather_signed(
+    source: Source, wanted: Wanted, logs: Mapping[str, int], knowledge: Knowledge, folder: Path, findings: Findings
+) -> dict[str, SignedFile]:
     """The checkpoints of every ledger that the given key signed, from wherever they are kept. Those that cannot be read are faults."""
     keys = Keys(wanted.keys)
     found: dict[str, SignedFile] = {}
@@ -69,8 +78,10 @@ def gather_signed(source: Source, wanted: Wanted, logs: Mapping[str, int], folde
     found = {ledger: SignedFile(folder / f"{ledger}.signed") for ledger in logs}
     for ledger, file in found.items():
         _own(source, wanted, ledger, keys, file, findings)
+        for event in knowledge.continued.get(ledger, ()):
+            file.add(Checkpoint(event["old_origin"], event["size"], unbase64(event["root"])), 4)
     if source.has_root_log():
-        _walk_root_log(source, wanted, keys, found, findings)
+        _walk_root_log(source, wanted, keys, found, knowledge, findings)
     elif wanted.witnesses:
         findings.add("not_witnessed", ROOT_LOG, None, "there is no root log")
     for file in found.values():
@@ -101,8 +112,13 @@ def _own(source: Source, wanted: Wanted, ledger: str, keys: Keys, file: SignedFi
 # ---- the root log
 
 
-def _walk_root_log(source: Source, wanted: Wanted, keys: Keys, found: Mapping[str, SignedFile], findings: Findings) -> None:
-    signed = sorted(_signed_roots(source, wanted, keys, findings), key=lambda each: each[0].size)
+def _walk_root_log(
+    source: Source, wanted: Wanted, keys: Keys, found: Mapping[str, SignedFile], knowledge: Knowledge, findings: Findings
+) -> None:
+    # What an origin signed beyond the size from which the log goes on under another was lost with a restore, and is on record as that.
+    restored = {event["old_origin"]: event["size"] for event in knowledge.continued.get(ROOT_LOG, ())}
+    signed = [each for each in _signed_roots(source, wanted, keys, findings) if each[0].size <= restored.get(each[0].origin, each[0].size)]
+    signed.sort(key=lambda each: each[0].size)
     tree, sound = TileTree(), 0
     with source.open(ROOT_LOG) as log:
         for page in log.pages():
