@@ -1,6 +1,6 @@
 """What can be true: aggregates, events and rules of the field. Imports every aggregate, so that recorded topics resolve."""
 
-from domain import access, areas, case, incarnation, patrol, people, rulebook, signing_key, tablet, visit
+from domain import access, areas, case, incarnation, patrol, people, rulebook, signing_key, subject, tablet, visit
 
 AGGREGATES = (
     areas.Area,
@@ -14,6 +14,8 @@ AGGREGATES = (
     incarnation.Incarnation,
     access.AccessDay,
     signing_key.SigningKey,
+    subject.Subject,
+    subject.Retention,
 )
 
 

@@ -181,6 +181,11 @@ class NoCalendar(Refusal):
     sentence = "The calendar is not published. Publish it under the same name and version."
 
 
+# ---- personal data
+class UnknownGround(Refusal):
+    sentence = "The ground is request, consent_withdrawn, purpose_ended, service_ended or unlawful."
+
+
 # ---- transfer
 class NotAnArea(Refusal):
     sentence = "This is not an area code: 4, 6, 9, 12, 15 or 17 digits."

@@ -5,6 +5,7 @@ from types import ModuleType
 from projections import (
     areas,
     case_history,
+    erasures,
     open_cases,
     patrol_coverage,
     people,
@@ -32,6 +33,7 @@ READ_MODELS: dict[str, ModuleType] = {
         tablets,
         tablet_changes,
         personal_items,
+        erasures,
     )
 }
 """Reference data first, so that one turn of the engine brings it before what is read with it."""

@@ -74,6 +74,12 @@ class Config:
     vault_key_file: str = setting("var/vault.key", "File with the key that wraps the key store's keys; made at first start if absent.")
     vault_key: str = setting("", "The same key as base64 of 32 bytes, or several, newest first, with commas between; wins over the file.")
     watermark_file: str = setting("var/signed.journal", "Journal of what was signed; keep it apart from the database and its backups.")
+    erasures_file: str = setting(
+        "var/erasures.journal", "Journal of erasures (random ids only), outside both databases, so that restored backups bring nobody back."
+    )
+    emergency_days: int = setting(30, "Days from the end of an emergency until values told in it are destroyed.", NOT_NEGATIVE)
+    retain_hours: float = setting(24.0, "Hours between two runs of retention in the engine; 0: none.", validate.Range(min=0, max=168))
+    pending_hours: float = setting(72.0, "Hours that a value may come later than its event, or earlier.", validate.Range(min=0))
     photos_url: str = setting("var/photos", "Folder or fsspec URL (s3://bucket/…) for photos.")
     host: str = setting("127.0.0.1", "Address that gridtrail serve binds.")
     port: int = setting(8080, "Port that gridtrail serve binds.", validate.Range(min=1, max=65535))

@@ -120,6 +120,7 @@ def _set_sqlite_up(raw: Any, _: Any) -> None:
         "recursive_triggers=ON",
         # What is deleted is overwritten: an erased value must not stand in a page that nothing points at.
         "secure_delete=ON",
+        "temp_store=MEMORY",
         "cache_size=-65536",
     ):
         raw.execute(f"PRAGMA {pragma}").close()

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from domain.errors import Refusal
 from service.audit.journal import JournalRefused
 from service.database import Busy, CommitUnknown
+from service.ledger.keys import KeyRefused
 from service.ledger.store import HistoryBehind
 from service.scope import NotYourRole, OutOfScope
 
@@ -51,6 +52,7 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "database_unavailable": (503, "The database cannot be reached"),
     "database_busy": (503, "The database is busy"),
     "outcome_unknown": (503, "Whether it was recorded must be looked up"),
+    "key_store_unavailable": (503, "The keys of personal values cannot be used"),
     "storage_full": (503, "There is no room left to record"),
     "history_behind": (503, "The database is not the one that was signed"),
     "journal_unwritable": (503, "What would be signed cannot be journalled"),
@@ -80,6 +82,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     NotYourRole: "not_your_role",
     Busy: "database_busy",
     CommitUnknown: "outcome_unknown",
+    KeyRefused: "key_store_unavailable",
     HistoryBehind: "history_behind",
     JournalRefused: "journal_unwritable",
 }

@@ -50,6 +50,8 @@ ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
     "tablet.enrol": MANAGERS,
     "tablet.manage": MANAGERS,
     "area.manage": frozenset({ADMINISTRATOR}),
+    "subject.report": OFFICERS,
+    "subject.erase": MANAGERS,
     "person.manage": frozenset({ADMINISTRATOR}),
     "rulebook.manage": frozenset({ADMINISTRATOR}),
 }

@@ -1,5 +1,6 @@
 """All wiring: which piece is given to which. Read by create_app, the command line and the tests."""
 
+import os
 from functools import cached_property
 
 import sqlalchemy as sa
@@ -24,9 +25,11 @@ from service.ledger import keys, schema
 from service.ledger.note import Signer
 from service.ledger.store import Ledgers
 from service.personal.bringing import Bringing
+from service.personal.erasure import Erasure
 from service.personal.kek import KeyEncryptionKeys
 from service.personal.keystore import KeyStore
 from service.personal.reading import Reading
+from service.personal.retention import Retention
 from service.personal.vault import Vault
 from service.sync.changes import Changes
 from service.sync.enrolment import Enrolment
@@ -120,12 +123,30 @@ class Gridtrail:
         url = "sqlite://" if databases.is_memory(self.database) else self.config.vault_url
         value = self.config.vault_key or (KeyEncryptionKeys.random() if url == "sqlite://" else "")
         keys = KeyEncryptionKeys(value, self.config.vault_key_file)
-        return Vault(KeyStore(lambda: self._opened(url), keys, self.clock), self.clock)
+        return Vault(KeyStore(lambda: self._opened_for_its_owner(url), keys, self.clock), self.clock)
+
+    def _opened_for_its_owner(self, url: str) -> sa.Engine:
+        folder = folder_of(url)
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            # SQLite gives its -wal and -shm files the rights of the database's own.
+            os.close(os.open(sa.make_url(url).database or "", os.O_RDWR | os.O_CREAT, 0o600))
+        return self._opened(url)
 
     @cached_property
     def dossiers(self) -> Dossiers:
         """Cases as folders that prove themselves."""
         return Dossiers(self)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        """The erasure of subjects."""
+        return Erasure(self)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Destroys values whose time is over."""
+        return Retention(self)
 
     @cached_property
     def identity(self) -> Identity:

@@ -31,6 +31,7 @@ COMMANDS = (
     "seed",
     "serve",
     "simulate",
+    "subject",
     "tablets",
     "witness",
 )
@@ -78,7 +79,7 @@ def sentence_of(wrong: Exception) -> str | None:
     from service.audit.manifests import BadExport
     from service.audit.restoring import NotRestored
     from service.config import BadConfiguration
-    from service.database import DatabaseRefused
+    from service.database import Busy, DatabaseRefused
     from service.fleet.run import ForeignOutbox
     from service.imports.table import UnreadableFile
     from service.ledger.keys import KeyRefused
@@ -94,7 +95,7 @@ def sentence_of(wrong: Exception) -> str | None:
     told = (
         *(Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, EntryTooLarge, ForeignOutbox, Refused, Unreachable),
         *(BadExport, MissingPackage),
-        *(HistoryBehind, JournalRefused),
+        *(HistoryBehind, JournalRefused, Busy),
         *(NotBackedUp, BadBackup, NotRestored, NobodyApproved),
     )
     if isinstance(wrong, told):

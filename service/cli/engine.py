@@ -20,7 +20,7 @@ def command() -> None:
 
 @command.command("run")
 def run() -> None:
-    """Follow the ledgers until told to stop, and publish their checkpoints. Several may run; they share the work."""
+    """Follow the ledgers until told to stop; publish, seal days of reads, end what is kept too long. Several share the work."""
     pieces = gridtrail()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -28,10 +28,11 @@ def run() -> None:
     pieces.watermark.check_all()
     publishing = threading.Thread(target=pieces.publisher.run, args=(stop,), name="publisher")
     sealing = threading.Thread(target=pieces.access_days.run, args=(stop,), name="access-days")
-    for beside in (publishing, sealing):
+    retaining = threading.Thread(target=pieces.retention.follow, args=(stop,), name="retention")
+    for beside in (publishing, sealing, retaining):
         beside.start()
     pieces.follower.run(stop, pieces.config.engine_poll_s)
-    for beside in (publishing, sealing):
+    for beside in (publishing, sealing, retaining):
         beside.join()
 
 

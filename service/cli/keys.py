@@ -31,6 +31,15 @@ def new(path: Path | None) -> None:
     click.echo(f"Wrote {path}.")
 
 
+@command.command("where")
+def where() -> None:
+    """Print where the keys are: the one that signs, and the one that wraps the keys of personal values. Back both up apart."""
+    pieces = gridtrail()
+    signing = "GRIDTRAIL_SIGNING_KEY" if pieces.config.signing_key else Path(pieces.config.signing_key_file).resolve()
+    wrapping = "GRIDTRAIL_VAULT_KEY" if pieces.config.vault_key else Path(pieces.config.vault_key_file).resolve()
+    click.echo(f"signing   {signing}\nwrapping  {wrapping}")
+
+
 @command.command("show")
 @click.option("--log", "log", help="A ledger's code, or root: the key under the name of that log, as witnesses and auditors want it.")
 def show(log: str | None) -> None:

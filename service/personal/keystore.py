@@ -30,7 +30,7 @@ S = subject_keys.c
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
-    """A subject's key. secret is None once it is destroyed; open: whether new values may be kept under it."""
+    """A subject's key. open: its erasure has not begun. secret is None once it is destroyed, and where its row was changed from outside."""
 
     kid: UUID
     secret: bytes | None
@@ -93,7 +93,7 @@ class KeyStore:
             query = sa.select(S.subject, S.kid, S.kek, S.wrapped, S.closed_at).where(S.subject.in_(subjects[start : start + CHUNK]))
             for subject, kid, kek, wrapped, closed_at in conn.execute(query):
                 secret = None if wrapped is None else self._unwrap(kek, kid, subject, wrapped)
-                found[subject] = DataKey(kid, secret, closed_at is None and secret is not None)
+                found[subject] = DataKey(kid, secret, closed_at is None)
         return found
 
     def _make(self, conn: sa.Connection, subjects: list[UUID]) -> None:
@@ -114,11 +114,11 @@ class KeyStore:
         nonce = secrets.token_bytes(NONCE_BYTES)
         return nonce + AESGCM(self.keks.get(kek)).encrypt(nonce, secret, kid.bytes + subject.bytes)
 
-    def _unwrap(self, kek: str, kid: UUID, subject: UUID, wrapped: bytes) -> bytes:
+    def _unwrap(self, kek: str, kid: UUID, subject: UUID, wrapped: bytes) -> bytes | None:
         try:
             return AESGCM(self.keks.get(kek)).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], kid.bytes + subject.bytes)
         except InvalidTag:
-            raise KeyRefused(f"The wrapped key {kid} does not open: its row in the key store was changed.") from None
+            return None
 
     # ---- erasure
 
@@ -146,6 +146,11 @@ class KeyStore:
         gone = {"wrapped": None, "kek": "", "closed_at": sa.func.coalesce(S.closed_at, now), "destroyed_at": now}
         with writing(self.engine) as conn:
             return conn.execute(sa.update(subject_keys).where(S.subject == subject, S.destroyed_at.is_(None)).values(gone)).rowcount > 0
+
+    def had_key(self, subject: UUID) -> bool:
+        """Whether a key was ever made for the subject."""
+        with reading(self.engine) as conn:
+            return bool(conn.scalar(sa.select(S.made_at).where(S.subject == subject)))
 
     def closed(self) -> dict[UUID, bool]:
         """Every subject whose erasure has begun, and whether its key is destroyed."""
@@ -194,7 +199,10 @@ class KeyStore:
             return len(rows)
 
     def _wrapped_anew(self, kek: str, row: Any) -> bytes:
-        return self._wrap(kek, row.kid, row.subject, self._unwrap(row.kek, row.kid, row.subject, row.wrapped))
+        secret = self._unwrap(row.kek, row.kid, row.subject, row.wrapped)
+        if secret is None:
+            raise KeyRefused(f"The wrapped key {row.kid} does not open: its row in the key store was changed. Restore that row first.")
+        return self._wrap(kek, row.kid, row.subject, secret)
 
 
 def make_tables(engine: sa.Engine) -> None:

@@ -18,14 +18,16 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.clock import Clock, utc_text
+from projections import personal_items
 from service.database import is_sqlite
 from service.ledger.bulk import insert_unless_present
+from service.ledger.keys import KeyRefused
 from service.personal.keystore import NONCE_BYTES, DataKey, KeyStore
 from service.personal.tables import disclosures
 
 CHUNK = 5000
 SHARE = sa.text("SELECT pg_advisory_xact_lock_shared(n) FROM unnest(CAST(:numbers AS bigint[])) AS n")
-D = disclosures.c
+D, I = disclosures.c, personal_items.C  # noqa: E741
 
 
 class Gone(Enum):
@@ -104,6 +106,11 @@ class Vault:
             conn.execute(insert_unless_present(conn, disclosures), rows)
         return outcomes
 
+    def hold(self, conn: sa.Connection, subject: UUID) -> None:
+        """Waits for whoever keeps values of a subject, and keeps others from it until the transaction ends."""
+        if not is_sqlite(conn):
+            conn.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_of(subject))))
+
     def _share(self, conn: sa.Connection, subjects: Iterable[UUID]) -> None:
         """Holds off the removal of these subjects' values until the transaction ends. On SQLite the transaction itself does."""
         if not is_sqlite(conn):
@@ -133,7 +140,17 @@ class Vault:
             text = _text_of(row, keys.get(row.subject), closing)
             if text is not None:
                 opened[row.digest] = text
-        return opened
+        never_brought = [digest for digest, text in opened.items() if text is None]
+        return opened | dict.fromkeys(self._of_erased(conn, never_brought), ERASED) if never_brought else opened
+
+    def _of_erased(self, conn: sa.Connection, digests: list[str]) -> list[str]:
+        """Those of the digests that events vouch for as values of erased subjects: nobody brought them, and nobody can any more."""
+        named: list[Any] = []
+        for start in range(0, len(digests), CHUNK):
+            query = sa.select(I.digest, I.subject).where(I.digest.in_(digests[start : start + CHUNK])).distinct()
+            named += conn.execute(query).all()
+        keys = self.keystore.keys({UUID(row.subject) for row in named})
+        return [row.digest for row in named if (key := keys.get(UUID(row.subject))) is not None and not key.open]
 
 
 def lock_of(subject: UUID) -> int:
@@ -143,8 +160,10 @@ def lock_of(subject: UUID) -> int:
 
 def _row_of(item: Kept, key: DataKey, now: str) -> dict[str, Any]:
     row: dict[str, Any] = {"ledger": item.ledger, "digest": item.digest, "subject": item.subject, "field": item.field, "kept_at": now}
-    if key.secret is None or not key.open:
+    if not key.open:
         return {**row, "kid": None, "nonce": None, "ciphertext": None, "gone_at": now}
+    if key.secret is None:
+        raise KeyRefused(f"The wrapped key {key.kid} does not open: its row in the key store was changed. Restore that row first.")
     nonce = secrets.token_bytes(NONCE_BYTES)
     sealed = AESGCM(key.secret).encrypt(nonce, item.disclosure.encode("ascii"), item.digest.encode("ascii"))
     return {**row, "kid": key.kid, "nonce": nonce, "ciphertext": sealed, "gone_at": None}

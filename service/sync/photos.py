@@ -45,6 +45,14 @@ def media_type_of(start: bytes) -> str | None:
     return None
 
 
+def _sync_folder(path: str) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 class PhotoStore(Protocol):
     """Where the bytes are. put is atomic: nobody ever reads half a photo under its name."""
 
@@ -53,6 +61,8 @@ class PhotoStore(Protocol):
     def put(self, sha256: str, content: bytes) -> None: ...
 
     def get(self, sha256: str) -> bytes | None: ...
+
+    def delete(self, sha256: str) -> None: ...
 
 
 class FilePhotos:
@@ -87,11 +97,7 @@ class FilePhotos:
             if os.path.exists(beside):
                 os.unlink(beside)
             raise
-        folder = os.open(os.path.dirname(path), os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(os.path.dirname(path))
 
     def get(self, sha256: str) -> bytes | None:
         """The photo's bytes, or None."""
@@ -99,6 +105,16 @@ class FilePhotos:
             return bytes(self.files.cat_file(self._path(sha256)))
         except FileNotFoundError:
             return None
+
+    def delete(self, sha256: str) -> None:
+        """Removes the photo; on a local disk its name is durably gone before it returns. One that is not there is no fault."""
+        path = self._path(sha256)
+        try:
+            self.files.rm_file(path)
+        except FileNotFoundError:
+            return
+        if self.local:
+            _sync_folder(os.path.dirname(path))
 
 
 class Photos:

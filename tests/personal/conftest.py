@@ -1,4 +1,4 @@
-"""A household's people for the tests of personal values: fresh on each store, the key store on the same kind of database."""
+"""A household's people for the tests of personal values: fresh on each store."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +12,31 @@ from tests.personal.cast import gridtrail_on
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def gridtrail(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gridtrail]:
-    """The wired pieces, ledgers and key store on SQLite, or both on PostgreSQL."""
-    if request.param == "sqlite":
-        pieces = gridtrail_on(request.getfixturevalue("sqlite_url"), f"sqlite:///{tmp_path}/vault.db", tmp_path)
+    """The wired pieces, ledgers on SQLite and on PostgreSQL, the key store on SQLite."""
+    fixture = {"sqlite": "sqlite_url", "postgres": "fresh_postgres_url"}[request.param]
+    pieces = gridtrail_on(request.getfixturevalue(fixture), f"sqlite:///{tmp_path}/vault.db", tmp_path)
+    yield pieces
+    pieces.forget()
+
+
+@pytest.fixture
+def all_sqlite(sqlite_url: str, tmp_path: Path) -> Iterator[Gridtrail]:
+    """The wired pieces, ledgers and key store on SQLite."""
+    pieces = gridtrail_on(sqlite_url, f"sqlite:///{tmp_path}/vault.db", tmp_path)
+    yield pieces
+    pieces.forget()
+
+
+@pytest.fixture
+def all_postgres(fresh_postgres_url: str, postgres_url: str, tmp_path: Path) -> Iterator[Gridtrail]:
+    """The wired pieces, ledgers and key store on PostgreSQL."""
+    with empty_postgres_database(postgres_url) as vault_url:
+        pieces = gridtrail_on(fresh_postgres_url, vault_url, tmp_path)
         yield pieces
         pieces.forget()
-        return
-    with empty_postgres_database(request.getfixturevalue("postgres_url")) as vault_url:
-        pieces = gridtrail_on(request.getfixturevalue("fresh_postgres_url"), vault_url, tmp_path)
-        yield pieces
-        pieces.forget()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def both(request: pytest.FixtureRequest) -> Gridtrail:
+    """The wired pieces, ledgers and key store on the same kind of database."""
+    return request.getfixturevalue({"sqlite": "all_sqlite", "postgres": "all_postgres"}[request.param])

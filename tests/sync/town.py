@@ -87,6 +87,7 @@ class Town:
             origin="gridtrail.test", base_url="http://town", signing_key_file=str(folder / "signing.key"),
             watermark_file=str(folder / "signed.journal"),
             photos_url=str(folder / "photos"), vault_url=f"sqlite:///{folder}/vault.db", vault_key_file=str(folder / "vault.key"),
+            erasures_file=str(folder / "erasures.journal"),
             wait_for_position_s=0.05, log_format="json", upload_attempts=20, **settings,
         )  # fmt: skip
         self.gridtrail = Gridtrail(config, clock=self.clock, database=database)

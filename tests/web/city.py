@@ -176,6 +176,7 @@ def build(url: str, tmp: Path, **settings: Any) -> City:
         photos_url=str(tmp / "photos"),
         vault_url=f"sqlite:///{tmp}/vault.db",
         vault_key_file=str(tmp / "vault.key"),
+        erasures_file=str(tmp / "erasures.journal"),
         wait_for_position_s=0.05,
         log_format="json",
         base_url="http://city",
