@@ -37,6 +37,7 @@ class Dossier:
 
     case: str
     files: dict[str, bytes] = field(default_factory=dict)
+    zone: dict[str, Any] = field(default_factory=dict)
     photos: dict[str, str] = field(default_factory=dict)
     """Path in the zip → SHA-256."""
 
@@ -65,7 +66,8 @@ class Dossiers:
         gathered = gather(self.gridtrail, case, ledger, sight, personal=personal, photos=photos)
         self._must_fit(gathered)
         chains = self._chains(gathered)
-        dossier = Dossier(case, photos={f"photos/{name}.{SUFFIX[kind]}": name for name, (kind, _) in gathered.photos.items()})
+        dossier = Dossier(case, zone=zone_of(self.gridtrail.config.zone, gathered.times()))
+        dossier.photos = {f"photos/{name}.{SUFFIX[kind]}": name for name, (kind, _) in gathered.photos.items()}
         self._lines(dossier, gathered, chains)
         for (tablet, seq), entry in gathered.entries.items():
             dossier.files[f"tablets/{tablet}/{seq}.entry"] = entry.plain
@@ -73,7 +75,7 @@ class Dossiers:
         if personal:
             dossier.files["disclosures.json"] = _json(gathered.opened)
         self._pages(dossier, gathered, chains)
-        dossier.files["dossier.json"] = self._manifest(dossier, gathered, personal, photos)
+        dossier.files["dossier.json"] = self._manifest(dossier, gathered)
         return dossier
 
     def _must_fit(self, gathered: Gathered) -> None:
@@ -113,11 +115,10 @@ class Dossiers:
             }
             for ledger, chain in chains.items()
         }
-        self.zone = zone_of(self.gridtrail.config.zone, gathered.times())
         facts = Facts(
             dossier.case,
             gathered.ledger,
-            self.zone,
+            dossier.zone,
             gathered.searched,
             {place: json.loads(line) for place, line in gathered.lines.items()},
             gathered.opened,
@@ -128,7 +129,7 @@ class Dossiers:
         dossier.files |= pages_of(facts)
         dossier.files |= {"verify.py": script(), "READ-ME.txt": READ_ME.encode()}
 
-    def _manifest(self, dossier: Dossier, gathered: Gathered, personal: bool, photos: bool) -> bytes:
+    def _manifest(self, dossier: Dossier, gathered: Gathered) -> bytes:
         files = {name: {"bytes": len(plain), "sha256": sha256(plain).hexdigest()} for name, plain in dossier.files.items()}
         sizes = {path: gathered.photos[name][1] for path, name in dossier.photos.items()}
         files |= {path: {"bytes": sizes[path], "sha256": name} for path, name in dossier.photos.items()}
@@ -139,7 +140,7 @@ class Dossiers:
                 "ledger": gathered.ledger,
                 "key": str(self.gridtrail.signer.verifier),
                 "searched": gathered.searched,
-                "zone": self.zone,
+                "zone": dossier.zone,
                 "files": files,
             }
         )

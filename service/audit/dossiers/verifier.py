@@ -33,10 +33,7 @@ Exit status: 0 all holds under the keys that you gave, 1 something does not hold
 KIND = "gridtrail-dossier/1"
 ED25519, COSIGNATURE = 1, 4
 PROOF = "c2sp.org/tlog-proof@v1"
-MOST_FILES, MOST_BYTES, MOST_TEXT = 200_000, 4 << 30, 1 << 20
-DAY = 86_400
-SHA256 = re.compile(r"[0-9a-f]{64}")
-DIGEST = re.compile(r"[A-Za-z0-9_-]{43}")
+MOST_FILES, MOST_TEXT = 200_000, 1 << 20
 LINE_PATH = re.compile(r"ledgers/(\d{4}|\d{6}|\d{9})/(0|[1-9]\d{0,17})\.json")
 PHOTO_PATH = re.compile(r"photos/([0-9a-f]{64})\.(jpg|png|webp)")
 SUFFIXES = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "webp"}

@@ -145,7 +145,6 @@ PAGE = {
     "case": ("Case", "案件编号"),
     "area": ("Area", "所在区域"),
     "reported": ("Reported", "上报时间"),
-    "by": ("by", "经办"),
     "holder": ("Holder", "承办单位"),
     "last": ("Last step", "最近一步"),
     "limit": ("Time limit", "时限"),
@@ -199,7 +198,6 @@ PAGE = {
     "proven": ("What is proven", "已证明的内容"),
     "unproven": ("What is not proven", "未证明的内容"),
     "verify": ("How to check it yourself", "如何自行核验"),
-    "names": ("People and tablets named here", "本卷宗中的人员与平板"),
     "zone": ("Times are those of the city", "时间为本市当地时间"),
     "page": ("Dossier of case", "案件卷宗"),
 }
