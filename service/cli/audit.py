@@ -13,8 +13,9 @@ from service.audit.downloading import CannotFetch, Downloads, Http
 from service.audit.fetching import Fetching
 from service.audit.verifying.checkpoints import Keys
 from service.audit.verifying.run import verify as verify_all
-from service.audit.verifying.sources import NoSuchHistory, Wanted, open_source
+from service.audit.verifying.sources import NoSuchHistory, Wanted, bytes_unknown, open_source
 from service.audit.verifying.telling import as_json, as_text
+from service.audit.verifying.vaults import FromVault
 from service.config import BadConfiguration, Config
 from service.database import DatabaseRefused
 from service.ledger.note import BadNote
@@ -66,6 +67,7 @@ def fetch(url: str, folder: Path, logs: tuple[str, ...], keys: tuple[str, ...], 
 @click.option("--ledger", "logs", multiple=True, help="Only this ledger. What crosses ledgers is then not complete.")
 @click.option("--without-read-models", is_flag=True, help="Do not fold the history anew to compare the read models.")
 @click.option("--without-rules", is_flag=True, help="Do not decide every event again.")
+@click.option("--with-vault", is_flag=True, help="Decide kept refusals again too: their bytes are in the vault of the settings.")
 @click.option("--tolerance", type=click.FloatRange(min=0, max=3600), default=60.0, show_default=True, help="Seconds; see docs/audit.md.")
 @click.option("--zone", help="The city's time zone; GRIDTRAIL_TIME_ZONE, if not given.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=lambda: os.cpu_count() or 1, help="Processes; as many as there are cores.")
@@ -80,6 +82,7 @@ def verify(
     logs: tuple[str, ...],
     without_read_models: bool,
     without_rules: bool,
+    with_vault: bool,
     tolerance: float,
     zone: str | None,
     jobs: int,
@@ -101,6 +104,7 @@ def verify(
             rules=not without_rules,
             stop_after=stop_after,
             logs=logs,
+            refused=FromVault(Config.from_environment(database_url=source)) if with_vault else bytes_unknown,
             checkpoints=tuple(Path(path).read_text("utf-8") for path in checkpoints),
         )
         history = open_source(source)

@@ -122,6 +122,7 @@ class Copy:
 
     url: str
     folder: Path
+    vault: Path | None = None
 
     def __post_init__(self) -> None:
         self.engine = open_database(self.url)
@@ -134,7 +135,9 @@ class Copy:
         """Settings for this copy. What was signed before is on a machine that whoever spoils it can write to as well."""
         journal = str(self.folder / f"{uuid4().hex}.journal")
         given = {"database_url": self.url, "origin": "gridtrail.test", "signing_key": SEED, "watermark_file": journal, **settings}
-        return Config(photos_url=str(self.folder / "photos"), log_format="text", **given)
+        vault = self.vault or self.folder
+        keys = {"vault_url": f"sqlite:///{vault}/vault.db", "vault_key_file": str(vault / "vault.key")}
+        return Config(photos_url=str(self.folder / "photos"), log_format="text", **{**keys, **given})
 
     @contextmanager
     def behind_the_back(self) -> Iterator[sa.Connection]:
