@@ -9,6 +9,12 @@ from domain.refusals import ReasonNeeded
 LONGEST_REASON = 500
 
 
+def must_be_a_reason(reason: str) -> None:
+    """ReasonNeeded unless the text can stand in a statement: asked before a key is made, since a statement cannot be taken back."""
+    if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise ReasonNeeded(f"Say in one line of 1 to {LONGEST_REASON} characters why the key is handed on.")
+
+
 class SigningKey(Aggregate):
     """One handing on of the key: a stream of a single fact, in the city's ledger."""
 
@@ -39,6 +45,5 @@ class SigningKey(Aggregate):
     @classmethod
     def rotate(cls, act: Act, books: Any, stream: UUID, *, reason: str, last_valid: int | None, **found: Any) -> "SigningKey":
         """换签名密钥: records a statement that was made. found: the server's part of the fact."""
-        if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
-            raise ReasonNeeded(f"Say in one line of 1 to {LONGEST_REASON} characters why the key is handed on.")
+        must_be_a_reason(reason)
         return cls.begin(cls.Rotated, act, stream, reason=reason, last_valid=last_valid, **found)

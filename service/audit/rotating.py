@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from domain.clock import utc_text
-from domain.signing_key import SigningKey
+from domain.signing_key import SigningKey, must_be_a_reason
 from service.audit.tables import ROOT, published
 from service.database import reading
 from service.imports.recording import terminal_actor
@@ -56,6 +56,7 @@ class Rotating:
         """
         if self.config.signing_key:
             raise KeyRefused("The key is given by GRIDTRAIL_SIGNING_KEY; put it into the file of GRIDTRAIL_SIGNING_KEY_FILE first.")
+        must_be_a_reason(reason)
         with self._alone():
             if not self._finish():
                 self._begin(reason, self._last_valid(last_valid) if stolen else None)
