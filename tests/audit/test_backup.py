@@ -1,6 +1,7 @@
 """A backup is one moment of everything, is read again before it counts, and goes into either database whole or not at all."""
 
 import errno
+import gzip
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -364,15 +365,29 @@ def test_a_backup_of_a_newer_release_is_refused_with_its_name(sqlite_town: Town,
         put_back(sqlite_town, saved, empty_url)
 
 
-def test_a_backup_of_an_older_release_is_restored_and_migrated(sqlite_town: Town, saved: Path, empty_url: str) -> None:
+def test_a_backup_of_an_older_release_is_restored_and_migrated(sqlite_town: Town, saved: Path, empty_url: str, tmp_path: Path) -> None:
+    old = open_database(f"sqlite:///{tmp_path}/old.db")
+    schema.upgrade(old, "0001")
+    columns = {name: {each["name"] for each in sa.inspect(old).get_columns(name)} for name in sa.inspect(old).get_table_names()}
+    old.dispose()
+
     def older(manifest: dict[str, Any]) -> None:
+        """Only the tables and columns that the first migration has."""
         manifest["migration"] = "0001"
         manifest["tables"] = [table for table in manifest["tables"] if table["name"] in FIRST]
+        for table in manifest["tables"]:
+            kept = [at for at, (column, _) in enumerate(table["columns"]) if column in columns[table["name"]]]
+            table["columns"] = [table["columns"][at] for at in kept]
+            path = saved / table["file"]
+            rows = [orjson.loads(row) for row in gzip.decompress(path.read_bytes()).splitlines()]
+            path.write_bytes(gzip.compress(b"".join(orjson.dumps([row[at] for at in kept]) + b"\n" for row in rows)))
 
     changed(saved, older)
     before = everything(sqlite_town.gridtrail.database)
     put_back(sqlite_town, saved, empty_url, held=False)
-    assert rows_at(empty_url) == before
+    after = rows_at(empty_url)
+    assert {name: after[name] for name in ("events", "ledgers")} == {name: before[name] for name in ("events", "ledgers")}
+    assert {name: len(after[name]) for name in FIRST} == {name: len(before[name]) for name in FIRST}
     database = open_database(empty_url)
     with database.connect() as conn:
         assert schema.revision_of(conn) == schema.head()
@@ -401,9 +416,5 @@ def test_what_the_database_did_not_take_as_it_was_is_not_restored(
         put_back(sqlite_town, saved, empty_url)
 
 
-FIRST = {
-    *("accounts", "areas", "assignments", "case_history", "cases", "enrolment_codes", "events", "ledgers", "login_attempts"),
-    *("patrol_coverage", "people", "photo_uses", "photos", "progress", "refusals", "rulebooks", "tablet_changes", "tablet_states"),
-    *("tablets", "tokens", "visit_log", "workload"),
-}
-"""The tables of migration 0001."""
+FIRST = {"accounts", "enrolment_codes", "events", "ledgers", "photo_uses", "photos", "tablet_states", "tokens"}
+"""Tables of migration 0001 that no read model makes again."""
