@@ -67,7 +67,7 @@ def fetch(url: str, folder: Path, logs: tuple[str, ...], keys: tuple[str, ...], 
 @click.option("--ledger", "logs", multiple=True, help="Only this ledger. What crosses ledgers is then not complete.")
 @click.option("--without-read-models", is_flag=True, help="Do not fold the history anew to compare the read models.")
 @click.option("--without-rules", is_flag=True, help="Do not decide every event again.")
-@click.option("--with-vault", is_flag=True, help="Decide kept refusals again too: their bytes are in the vault of the settings.")
+@click.option("--with-vault", is_flag=True, help="Open the vault of the settings: account for every value, decide kept refusals again.")
 @click.option("--tolerance", type=click.FloatRange(min=0, max=3600), default=60.0, show_default=True, help="Seconds; see docs/audit.md.")
 @click.option("--zone", help="The city's time zone; GRIDTRAIL_TIME_ZONE, if not given.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=lambda: os.cpu_count() or 1, help="Processes; as many as there are cores.")
@@ -94,6 +94,7 @@ def verify(
     Exit status 0 only if all holds, 1 where there are faults, 2 where it could not be checked.
     """
     try:
+        vault = FromVault(Config.from_environment(database_url=source)) if with_vault else None
         wanted = Wanted(
             keys=tuple(map(_told, keys)),
             witnesses=tuple(map(_told, witnesses)),
@@ -104,7 +105,8 @@ def verify(
             rules=not without_rules,
             stop_after=stop_after,
             logs=logs,
-            refused=FromVault(Config.from_environment(database_url=source)) if with_vault else bytes_unknown,
+            refused=vault if vault is not None else bytes_unknown,
+            values=vault.judge_values if vault is not None else None,
             checkpoints=tuple(Path(path).read_text("utf-8") for path in checkpoints),
         )
         history = open_source(source)

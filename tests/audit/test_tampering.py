@@ -20,6 +20,7 @@ from service.audit.verifying.sources import Wanted, open_source
 from service.audit.verifying.vaults import FromVault
 from service.ledger.keys import seed_of
 from service.ledger.tables import events, ledgers
+from service.personal.tables import disclosures
 from service.sync.tables import tablet_states
 from service.wiring import Gridtrail
 from tests.audit.history import (
@@ -89,7 +90,8 @@ def places(findings: Findings, kind: str, ledger: str = SUB_A) -> list[int | Non
 
 
 def test_an_untouched_history_with_something_of_everything_holds(copy: Copy) -> None:
-    found = verified(copy, keys=(key_of(),), witnesses=(str(WITNESS_KEY),), refused=FromVault(copy.config()))
+    vault = FromVault(copy.config())
+    found = verified(copy, keys=(key_of(),), witnesses=(str(WITNESS_KEY),), refused=vault, values=vault.judge_values)
     assert [str(fault) for fault in found.findings.faults] == []
     assert found.holds
     checked = found.findings.checked
@@ -98,6 +100,7 @@ def test_an_untouched_history_with_something_of_everything_holds(copy: Copy) -> 
     assert checked["tiles"] >= 1
     assert checked["read models"] >= 44
     assert checked["cosignatures"] == 1
+    assert checked["personal values: ok"] >= 2, "the refused entries are in the vault"
     assert checked["signed roots"] >= 8
 
 
@@ -267,6 +270,15 @@ def test_a_tablets_state_changed(copy: Copy) -> None:
         conn.execute(sa.update(tablet_states).where(tablet_states.c.size == 12).values(size=11))
     findings = audit(copy)
     assert [fault.kind for fault in findings.faults] == ["state_wrong"]
+
+
+def test_a_value_taken_out_of_the_vault(copy: Copy) -> None:
+    with copy.engine.begin() as conn:
+        digest, ledger = conn.execute(sa.select(disclosures.c.digest, disclosures.c.ledger).order_by(disclosures.c.digest)).first()
+        conn.execute(sa.delete(disclosures).where(disclosures.c.digest == digest))
+    place = next(orjson.loads(line)["position"] for line in copy.lines(ledger) if digest.encode() in line)
+    findings = audit(copy, values=FromVault(copy.config(pending_hours=1)).judge_values)
+    assert [(fault.kind, fault.ledger, fault.position) for fault in findings.faults] == [("value_missing", ledger, place)]
 
 
 # ---- forged with right hashes, by somebody who has the database alone

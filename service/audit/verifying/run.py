@@ -82,6 +82,8 @@ def verify(source: Source, wanted: Wanted, *, jobs: int = 1, on_events: OnEvents
             judge_crossing((task.crossing for task in tasks), Path(folder) / "crossing", findings, frozenset(logs))
             if source.has_columns and not wanted.logs:
                 compare_states(source, knowledge, found.walked, findings)
+            if wanted.values is not None:
+                wanted.values(findings)
         except Enough:
             found.stopped = True
     found.seconds = time.perf_counter() - began

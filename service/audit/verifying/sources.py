@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from projections.recorded import Recorded
+from service.audit.verifying.faults import Findings
 
 ROOT_LOG = "root"
 
@@ -117,6 +118,8 @@ class Wanted:
     """Checkpoints that the auditor has from elsewhere: an earlier audit, a tablet's receipt."""
     refused: Callable[[Recorded], bytes | None] = bytes_unknown
     """The bytes of a kept refusal, from the vault where there is one: such a refusal is decided again."""
+    values: "Callable[[Findings], None] | None" = None
+    """Judges every personal value, for whoever has the vault."""
 
 
 class NoSuchHistory(Exception):
