@@ -5,7 +5,9 @@ from itertools import product
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
+from projections import refusals
 from service.audit.tables import published
 from service.database import reading
 from service.problems import Problem
@@ -65,10 +67,18 @@ def everything_readable(city: City) -> list[str]:
             continue
         cases = [*city.cases.values(), ABSENT] if "{case}" in path else [""]
         ledgers = [SUBDISTRICT_A, SUBDISTRICT_B, CITY] if "{ledger}" in path or "{log}" in path else [""]
-        for case, ledger in product(cases, ledgers):
+        people = [*CANARIES.values(), "nobodys"] if "{reference}" in path else refusals_in(city) if "{refusal}" in path else [""]
+        for case, ledger, whose in product(cases, ledgers, people):
             filled = {"case": case, "ledger": ledger, "log": ledger, "position": 0, "tile": widest_bundle(city, ledger), "name": "x"}
+            filled |= {"reference": whose, "refusal": whose}
             found.append(path.format(**filled) + (period if path in needs_period else ""))
     return found
+
+
+def refusals_in(city: City) -> list[str]:
+    """The ids of all refused entries, and of none."""
+    with reading(city.gridtrail.database) as conn:
+        return [*conn.scalars(sa.select(refusals.C.refusal_id)), ABSENT]
 
 
 def widest_bundle(city: City, ledger: str) -> str:
@@ -151,8 +161,12 @@ def test_a_list_is_open_to_its_roles_and_403_to_others(told: City, path: str):
 @pytest.mark.parametrize("path", ["/v1/visits", "/v1/refusals", "/v1/cases"])
 def test_lists_hold_what_the_own_subtree_holds(told: City, path: str):
     for name in SEES:
-        text = hand(told, name).get(path).text
-        assert {where for where, canary in CANARIES.items() if canary in text} == SEES[name], name
+        answer = hand(told, name).get(path)
+        if path == "/v1/refusals":
+            assert {item["area"] for item in answer.json["items"]} == SEES[name], name
+            assert "canary" not in answer.text
+        else:
+            assert {where for where, canary in CANARIES.items() if canary in answer.text} == SEES[name], name
 
 
 def test_a_revoked_tablet_reads_nothing(told: City):
