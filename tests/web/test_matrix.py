@@ -70,7 +70,7 @@ def everything_readable(city: City) -> list[str]:
         people = [*CANARIES.values(), "nobodys"] if "{reference}" in path else refusals_in(city) if "{refusal}" in path else [""]
         for case, ledger, whose in product(cases, ledgers, people):
             filled = {"case": case, "ledger": ledger, "log": ledger, "position": 0, "tile": widest_bundle(city, ledger), "name": "x"}
-            filled |= {"reference": whose, "refusal": whose}
+            filled |= {"reference": whose, "refusal": whose, "subject": ABSENT}
             found.append(path.format(**filled) + (period if path in needs_period else ""))
     return found
 
