@@ -414,7 +414,7 @@ def test_the_command_writes_it_and_the_record_says_why(
     }  # fmt: skip
     run = terminal_on(url, tmp_path, monkeypatch)
     said = run("dossier", told.case, "-o", "case.zip", "--purpose", "complaint 17", **settings).output
-    assert "8 entries of tablets, 1 photos" in said
+    assert "7 entries of tablets, 1 photos" in said
     assert Path("case.zip").read_bytes() == told.dossier()
     assert verify(Path("case.zip"), "--key", told.key)[0] == 0
     assert "No case" in run("dossier", uuid4(), "-o", "x.zip", "--purpose", "complaint 17", code=1, **settings).output
