@@ -40,10 +40,13 @@ bench: $(STAMP) ## measured figures, part after part, on a quiet machine (about 
 bench-short: $(STAMP) ## the same in small, to see that it works
 	$(BIN)/python -m bench.all --short
 
+audit-demo: $(STAMP) ## the story of a proof: upload, witness, verify, tamper, find, restore, erase, verify again
+	$(BIN)/python -m service.audit.story
+
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra build --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
 
 clean: ## remove the environment and the demo's data
 	rm -rf $(VENV) var build *.egg-info
 
-.PHONY: help install run test test-slow test-browser lint bench bench-short lock clean
+.PHONY: help install run test test-slow test-browser lint bench bench-short audit-demo lock clean

@@ -55,6 +55,11 @@ def test_a_city_is_backed_up_restored_and_goes_on_under_new_names(
     check_everything(pieces(database_url=there["GRIDTRAIL_DATABASE_URL"]))
 
 
+def _size(pieces: Gridtrail) -> int:
+    with reading(pieces.database) as conn:
+        return pieces.ledgers.head(conn, "411502001").size
+
+
 def _grid(folder: Path) -> Path:
     path = folder / "areas.csv"
     path.write_text("level,code,name\ngrid,411502001001077,one more\n")
@@ -65,14 +70,14 @@ def test_a_database_is_moved_without_new_names_where_nothing_was_lost(
     seeded: Terminal, pieces: Callable[..., Gridtrail], tmp_path: Path
 ) -> None:
     seeded("backup", "saved")
-    there = {"GRIDTRAIL_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
+    here, there = f"sqlite:///{tmp_path}/demo.db", {"GRIDTRAIL_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
+    before = _size(pieces(database_url=here))
     assert "ledger continue" not in seeded("restore", "saved", "--nothing-lost", **there).output
     seeded("areas", "import", _grid(tmp_path), **there)
     seeded("backup", "again", **there)
     told = seeded("restore", "again", "--replace", input="demo.db\n").output
     assert "Its name, to go on" in told
-    with reading(pieces(database_url=f"sqlite:///{tmp_path}/demo.db").database) as conn:
-        assert pieces().ledgers.head(conn, "411502001").size == 408
+    assert _size(pieces(database_url=here)) == before + 1
 
 
 def test_new_names_are_given_only_where_that_is_said(seeded: Terminal) -> None:
