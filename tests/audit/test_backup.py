@@ -190,7 +190,7 @@ def swapped(rows: list[bytes]) -> list[bytes]:
 
 
 def another(rows: list[bytes]) -> list[bytes]:
-    return [row.replace(b"no_such", b"mo_such").replace(b"no.such", b"mo.such") for row in rows]
+    return [row.replace(b"worker", b"wurker") for row in rows]
 
 
 def moved(rows: list[bytes]) -> list[bytes]:
