@@ -5,9 +5,11 @@ skipped.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -22,8 +24,18 @@ from service.database import open_database
 from service.ledger import schema
 
 NUMBERS = count(1)
+DEAR = re.compile(r"tests/(audit|personal)/.*postgres")
+SHARE = 4
 # Quicker, but exactly as durable: the start-up check runs in these tests too.
 TUNED = {"max_wal_size": "4GB", "checkpoint_timeout": "30min", "autovacuum": "off", "jit": "off", "max_connections": "200"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the tests that build whole cities on PostgreSQL too, a quarter runs by default, always the same one; all run with the slow ones."""
+    for item in items:
+        if DEAR.search(item.nodeid) and zlib.crc32(item.nodeid.encode()) % SHARE:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
