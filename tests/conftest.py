@@ -32,7 +32,7 @@ TUNED = {"max_wal_size": "4GB", "checkpoint_timeout": "30min", "autovacuum": "of
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the tests that build whole cities on PostgreSQL too, a quarter runs by default, always the same one; all run with the slow ones."""
+    """Of the tests that build whole cities on PostgreSQL, a quarter runs by default, always the same; all run with the slow ones."""
     for item in items:
         if DEAR.search(item.nodeid) and zlib.crc32(item.nodeid.encode()) % SHARE:
             item.add_marker(pytest.mark.slow)
