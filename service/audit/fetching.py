@@ -3,7 +3,8 @@
 Full tiles and full bundles never change, so what is there is kept; partial ones are fetched again. The checkpoint is written last: a folder
 is at any moment a whole copy of what its checkpoint says, whatever interrupted the copying. Every entry is hashed, and the tree that
 they make must be the one that was signed, before and now: a log that was cut back, or tells another story, is reported, and both of its
-checkpoints are kept as evidence.
+checkpoints are kept as evidence. The statements by which the signing key was handed on (``/log/keys``) are copied first and followed
+from the auditor's key; those that are no chain, or not that of before, are kept as evidence and not believed.
 """
 
 import json
@@ -11,14 +12,24 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
 from service.audit.downloading import CannotFetch, Downloads
-from service.audit.verifying.checkpoints import Keys
-from service.audit.verifying.folders import LARGEST_BUNDLE, LARGEST_NOTE, LEDGER, BrokenBundle, entries_of, path_of
-from service.audit.verifying.sources import ROOT_LOG
+from service.audit.verifying.checkpoints import Followed, Keys
+from service.audit.verifying.folders import (
+    LARGEST_BUNDLE,
+    LARGEST_NOTE,
+    LARGEST_STATEMENTS,
+    LEDGER,
+    BrokenBundle,
+    entries_of,
+    path_of,
+    statements_of,
+)
+from service.audit.verifying.sources import ROOT_LOG, BadStatements
 from service.audit.verifying.trees import WIDTH, TileTree
 from service.ledger.note import BadNote, Checkpoint
 from service.ledger.tree import leaf_hashes
@@ -26,6 +37,7 @@ from service.ledger.tree import leaf_hashes
 TILE_BYTES = WIDTH * 32
 LARGEST_LIST = 1 << 22
 EVIDENCE = "evidence"
+KEYS = "keys"
 
 
 class Contradiction(Exception):
@@ -57,15 +69,22 @@ class Fetching:
     parallel: int = 8
     on_entries: Callable[[int], object] = lambda _: None
     notes: list[str] = field(default_factory=list)
+    wrong_chain: str | None = None
+    followed: Followed = field(default_factory=Followed)
 
     def fetch(self, logs: Iterable[str] = ()) -> Iterator[Fetched]:
         """Copies each log, the root log first: what it says of a ledger is then never ahead of that ledger's copy."""
         if not self.keys:
             self.notes.append("no key was given: the checkpoints' signatures were not checked; give --key")
+        self.follow()
         with ThreadPoolExecutor(self.parallel, thread_name_prefix="fetch") as pool:
             wanted = list(logs) or self.listed()
             for log in sorted(wanted, key=lambda name: (name != ROOT_LOG, name)):
                 yield self._fetch_one(log, pool)
+        if self.wrong_chain is not None:
+            yield Fetched(KEYS, wrong=self.wrong_chain)
+        else:
+            self.notes += self.followed.notes
 
     def listed(self) -> list[str]:
         """The logs that the server shows."""
@@ -77,6 +96,28 @@ class Fetching:
         if any(name != ROOT_LOG and not LEDGER.fullmatch(name) for name in names):
             raise CannotFetch("/log: a log has a name that no ledger has")
         return names
+
+    def follow(self) -> None:
+        """Copies the statements that the key was handed on, and goes on along them from the given keys. What is wrong is told last."""
+        path = self.folder / "log" / KEYS
+        before = _kept_statements(path)
+        plain = self.downloads.get(f"/log/{KEYS}", LARGEST_STATEMENTS)
+        try:
+            told = statements_of(plain)
+            self.followed = self.keys.follow(told)
+            wrong = self.followed.wrong
+            if not wrong and told[: len(before)] != before:
+                wrong = [f"of the {len(before)} statements that were fetched before, some are not told any more"]
+        except BadStatements as unreadable:
+            wrong = [str(unreadable)]
+        if not wrong:
+            self.wrong_chain = None
+            write_whole(path, plain)
+            return
+        self.keys.follow(before)
+        kept = self.folder / EVIDENCE / f"{KEYS}-{sha256(plain).hexdigest()[:16]}"
+        write_whole(kept, plain)
+        self.wrong_chain = f"{KEYS}: key_chain_wrong: {'; '.join(wrong[:3])}; see {kept}"
 
     def _fetch_one(self, log: str, pool: ThreadPoolExecutor) -> Fetched:
         copy = LogCopy(self, log, self.folder / "log" / log, pool)
@@ -127,8 +168,18 @@ class LogCopy:
     # ---- checkpoints
 
     def _opened(self, note: str) -> Checkpoint:
+        if not self.fetching.keys:
+            return self._must_be_one(note, _parsed)
         try:
-            return self.fetching.keys.open(note) if self.fetching.keys else Checkpoint.parse(note.partition("\n\n")[0] + "\n")
+            return self.fetching.keys.open(note)
+        except BadNote:
+            # The key may have been handed on since the statements were read.
+            self.fetching.follow()
+            return self._must_be_one(note, self.fetching.keys.open)
+
+    def _must_be_one(self, note: str, opened: Callable[[str], Checkpoint]) -> Checkpoint:
+        try:
+            return opened(note)
         except BadNote as wrong:
             self._keep_evidence(note)
             raise BadCopy(f"{self.log}: the checkpoint is not signed by the key: {wrong}; see {self.folder / EVIDENCE}") from wrong
@@ -272,6 +323,15 @@ def _entries(log: str, number: int, bundle: bytes, count: int) -> list[bytes]:
     if len(entries) != count:
         raise BadCopy(f"{log}: bundle {path_of(number)} has {len(entries)} entries, and must have {count}")
     return entries
+
+
+def _kept_statements(path: Path) -> list[str]:
+    """The statements that were fetched before; none where there are none, or what is there is damaged."""
+    try:
+        found = statements_of(path.read_bytes())
+    except (OSError, BadStatements):
+        return []
+    return found if not Keys(()).follow(found).wrong else []
 
 
 def _parsed(note: str) -> Checkpoint:

@@ -1,14 +1,17 @@
 """Signed checkpoints: whose they are, and whether they are those of the entries. Read by the run and the walks.
 
 The auditor gives the service's key, as a C2SP verifier key or as the base64 that tablets get. Each log is signed by that key under the
-log's own origin, which begins with the service's. Keys that the service was handed on to are told by the statements that it keeps.
+log's own origin, which begins with the service's. Keys that the service was handed on to are told by the statements that it keeps: they
+are followed from the auditor's key, and a key that was stolen counts up to the size of the root log that its statement names.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
-from service.audit.verifying.knowledge import Knowledge
+from service.audit.verifying.knowledge import Knowledge, log_of
+from service.audit.verifying.sources import ROOT_LOG
 from service.ledger.note import BadNote, Checkpoint, Verifier, open_note, unbase64
 from service.ledger.rotation import Rotation
 
@@ -24,13 +27,33 @@ class Signed:
     place: int | None = None
 
 
+class StolenKey(BadNote):
+    """A checkpoint that a stolen key signed, beyond what that key counts for."""
+
+
+@dataclass(slots=True)
+class Followed:
+    """What following a chain of statements told. wrong: why it does not hold, a sentence for each statement that is at fault."""
+
+    count: int = 0
+    wrong: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
 class Keys:
-    """The public keys that may have signed this service's logs."""
+    """The public keys that may have signed this service's logs.
+
+    rooted: at which place of the root log a ledger's checkpoint stands, for those that a stolen key signed: it counts where it stands there
+    before that key stopped counting.
+    """
 
     def __init__(self, given: Iterable[str]) -> None:
         self.keys: list[tuple[str | None, bytes]] = []
+        self.limits: dict[bytes, int] = {}
+        self.rooted: dict[str, int] = {}
         for text in given:
             self.add(text)
+        self.given = tuple(self.keys)
 
     def __bool__(self) -> bool:
         return bool(self.keys)
@@ -51,25 +74,97 @@ class Keys:
             raise BadNote("a key is a verifier key <name>+<id>+<base64>, or base64 of 32 bytes")
         self.keys.append((None, public))
 
-    def follow(self, statement: str, notes: list[str]) -> None:
-        """Takes in the key that a statement hands on to, where a key that is known signed it."""
-        try:
-            rotation = Rotation.read(statement)
-        except BadNote as wrong:
-            notes.append(f"a statement that the key was handed on does not hold: {wrong}")
-            return
-        if any(public == rotation.old.public and _covers(name, rotation.origin) for name, public in self.keys):
-            self.keys.append((rotation.origin, rotation.new.public))
-            notes.append(f"the key {rotation.old.id.hex()} was handed on to {rotation.new.id.hex()} at {rotation.at}: {rotation.reason}")
+    def follow(self, statements: Sequence[str]) -> Followed:
+        """Goes on from the given keys, statement by statement, oldest first. What an earlier call followed is forgotten.
 
-    def open(self, note: str) -> Checkpoint:
-        """The checkpoint that one of the keys signed under the name of its own log. BadNote otherwise."""
+        One that both its keys did not sign, that does not begin with the key before it, or that hands a key on a second time, is wrong. A
+        theft limits the stolen key and those before it, as ``service.audit.rotating`` has it.
+        """
+        self.keys, self.limits = list(self.given), {}
+        found = Followed()
+        before: bytes | None = None
+        gone: set[bytes] = set()
+        ancestors: dict[bytes, tuple[bytes, ...]] = {}
+        for number, statement in enumerate(statements, 1):
+            try:
+                rotation = Rotation.read(statement)
+            except ValueError as wrong:
+                found.wrong.append(f"statement {number} that the key was handed on is not signed by the old key and the new: {wrong}")
+                continue
+            old, new = rotation.old.public, rotation.new.public
+            if old in gone or new in gone or new in ancestors:
+                found.wrong.append(f"statement {number} hands a key on that was handed on before: {_told(rotation)}")
+                continue
+            if before is not None and before != old:
+                found.wrong.append(f"statement {number} does not begin with the key that the one before it names: {_told(rotation)}")
+            before = new
+            gone.add(old)
+            ancestors[new] = (*ancestors.get(old, ()), old)
+            self._take(rotation, ancestors[new], found)
+        return found
+
+    def _take(self, rotation: Rotation, ancestors: tuple[bytes, ...], found: Followed) -> None:
+        """Believes the new key where the old one is believed, and limits what was stolen."""
+        scopes = {_scope(name, rotation.origin) for name, public in self.keys if public == rotation.old.public} - {""}
+        if not scopes:
+            return
+        found.count += 1
+        found.notes.append(f"the key {_told(rotation)}")
+        self.keys += [(scope, rotation.new.public) for scope in sorted(scopes)]
+        if rotation.last_valid is not None:
+            for each in ancestors:
+                self.limits[each] = min(self.limits.get(each, rotation.last_valid), rotation.last_valid)
+
+    def open(self, note: str, place: int | None = None) -> Checkpoint:
+        """The checkpoint that one of the keys signed under the name of its own log. BadNote otherwise, StolenKey where it counts no more.
+
+        place: where in the root log it stands, for its entries.
+        """
         checkpoint = Checkpoint.parse(note.partition("\n\n")[0] + "\n")
-        verifiers = [Verifier(checkpoint.origin, public) for name, public in self.keys if _covers(name, checkpoint.origin)]
-        if not verifiers:
+        known = [Verifier(checkpoint.origin, public) for name, public in self.keys if _covers(name, checkpoint.origin)]
+        if not known:
             raise BadNote(f"no key is known for {checkpoint.origin}")
-        open_note(note, verifiers)
+        believed = [each for each in known if self._counts(each.public, checkpoint, note, place)]
+        try:
+            open_note(note, believed)
+        except BadNote:
+            for each in known:
+                if each not in believed and _signed_by(note, each):
+                    raise StolenKey(_stolen(checkpoint, self.limits[each.public])) from None
+            raise
         return checkpoint
+
+    def _counts(self, public: bytes, checkpoint: Checkpoint, note: str, place: int | None) -> bool:
+        limit = self.limits.get(public)
+        if limit is None:
+            return True
+        if place is None and log_of(checkpoint.origin) == ROOT_LOG:
+            return checkpoint.size <= limit
+        place = self.rooted.get(note) if place is None else place
+        return place is not None and place < limit
+
+
+def _signed_by(note: str, verifier: Verifier) -> bool:
+    with suppress(BadNote):
+        open_note(note, verifier)
+        return True
+    return False
+
+
+def _stolen(checkpoint: Checkpoint, limit: int) -> str:
+    return f"{checkpoint.origin} at {checkpoint.size} is signed by a stolen key, which counts for the first {limit} entries of the root log"
+
+
+def _told(rotation: Rotation) -> str:
+    until = "" if rotation.last_valid is None else f", stolen, and counts up to {rotation.last_valid} entries of the root log"
+    return f"{rotation.old.id.hex()} was handed on to {rotation.new.id.hex()} at {rotation.at}{until}: {rotation.reason}"
+
+
+def _scope(name: str | None, origin: str) -> str:
+    """The name under which a successor is believed: never more than its predecessor was. Empty where the statement is another service's."""
+    if _covers(name, origin):
+        return origin
+    return name if name is not None and name.startswith(f"{origin}/") else ""
 
 
 def _covers(name: str | None, origin: str) -> bool:

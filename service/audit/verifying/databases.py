@@ -6,7 +6,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from projections.recorded import read_line
 from service.audit.tables import ROOT, checkpoints, cosignatures, published, root_entries, root_logs
 from service.audit.tiles import tiles
 from service.audit.verifying.sources import Page, StoredHead, StoredTile
@@ -81,10 +80,8 @@ class DatabaseSource:
         return sorted({note for note in notes if note != latest})
 
     def statements(self) -> list[str]:
-        """As the ledgers' own history tells them: each is signed by the key before it, so it matters not where it was kept."""
-        with reading(self.engine) as conn:
-            query = sa.select(events.c.line).where(events.c.topic == "signing_key.rotated").order_by(events.c.ledger, events.c.position)
-            return [str(read_line(line).state["statement"]) for line in conn.scalars(query)]
+        """None beside the ledgers: the city's tells them."""
+        return []
 
 
 class DatabaseLog:

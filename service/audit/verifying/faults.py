@@ -20,6 +20,8 @@ KINDS: dict[str, str] = {
     "head_wrong": "The head of the ledger does not say what its entries say.",
     # what is signed
     "no_checkpoint": "There is no signed checkpoint, or none that the given key signed.",
+    "key_chain_wrong": "The statements that the key was handed on cannot be read, are not signed by both keys, or are no chain.",
+    "key_stolen": "A checkpoint is signed by a key that was stolen, beyond what that key still counts for.",
     "checkpoint_unreadable": "What stands for a checkpoint is none, or is signed for another log.",
     "root_wrong": "The signed root is not that of the entries.",
     "two_roots": "Two signed checkpoints of one log name one size and two roots.",

@@ -4,8 +4,10 @@ log/<log>/checkpoint                       the latest signed checkpoint
 log/<log>/tile/entries/<N>[.p/<W>]         entries, each with its length in two bytes before it
 log/<log>/tile/<L>/<N>[.p/<W>]             hashes
 log/<log>/evidence/<size>-<root>           checkpoints that contradicted others, or were kept
+log/keys                                   the statements by which the signing key was handed on, as GET /log/keys gives them
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from service.audit.verifying.faults import Findings
-from service.audit.verifying.sources import ROOT_LOG, Page, StoredHead, StoredTile
+from service.audit.verifying.sources import ROOT_LOG, BadStatements, Page, StoredHead, StoredTile
 from service.audit.verifying.trees import WIDTH
+from service.ledger.rotation import MOST_STATEMENTS
 
 LEDGER = re.compile(r"[0-9]{4,9}")
 LARGEST_BUNDLE = WIDTH * (65_535 + 2)
 LARGEST_NOTE = 65_536
+LARGEST_STATEMENTS = 1 << 22
 PARTIAL = re.compile(r"([0-9]{3})\.p")
 
 
@@ -73,8 +77,23 @@ class FolderSource:
         return [note for note in notes if note is not None]
 
     def statements(self) -> list[str]:
-        note = _note(self.folder / "log" / "keys")
-        return [note] if note is not None else []
+        path = self.folder / "log" / "keys"
+        if not path.exists():
+            return []
+        if not path.is_file() or path.stat().st_size > LARGEST_STATEMENTS:
+            raise BadStatements(f"log/keys is longer than the {LARGEST_STATEMENTS} bytes that it can be, or no file")
+        return statements_of(path.read_bytes())
+
+
+def statements_of(plain: bytes) -> list[str]:
+    """The statements in what GET /log/keys gives. BadStatements where it is something else."""
+    try:
+        found = json.loads(plain)["rotations"]
+    except (ValueError, KeyError, TypeError, RecursionError) as wrong:
+        raise BadStatements(f"/log/keys cannot be read: {type(wrong).__name__}") from wrong
+    if not isinstance(found, list) or len(found) > MOST_STATEMENTS or not all(isinstance(each, str) for each in found):
+        raise BadStatements(f"/log/keys is no list of at most {MOST_STATEMENTS} statements")
+    return found
 
 
 def _note(path: Path) -> str | None:

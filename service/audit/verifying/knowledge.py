@@ -19,8 +19,9 @@ from service.sync.lookups import Assignment, Known
 
 T = TypeVar("T")
 
+ROTATED = "signing_key.rotated"
 TABLET_TOPICS = frozenset({"tablet.enrolled", "tablet.revoked", "tablet.forked", "tablet.reinstated"})
-TOPICS = areas.TOPICS | people.TOPICS | rulebooks.TOPICS | TABLET_TOPICS | {"ledger.continued"}
+TOPICS = areas.TOPICS | people.TOPICS | rulebooks.TOPICS | TABLET_TOPICS | {"ledger.continued", ROTATED}
 """The facts that are gathered before any ledger is judged."""
 
 Span = tuple[str, str | None]
@@ -101,6 +102,7 @@ class Knowledge:
         self.last_valid: dict[str, Timeline[int | None]] = {}
         self.of_ledger: dict[str, Timeline[None]] = {}
         self.continued: dict[str, list[Recorded]] = {}
+        self.statements: list[str] = []
         self._shipped = Books.default()
         self._area_rows: dict[tuple[str, str], dict[str, Any]] = {}
         self._people_rows: dict[tuple[str, str], dict[str, Any]] = {}
@@ -128,6 +130,8 @@ class Knowledge:
             self._learn_book(event)
         elif event.topic == "ledger.continued":
             self.continued.setdefault(log_of(event["origin"]), []).append(event)
+        elif event.topic == ROTATED:
+            self.statements.append(str(event["statement"]))
         else:
             self._learn_tablet(event)
 

@@ -6,19 +6,20 @@ ledger is written to a file for that ledger's walk, since a year of it does not 
 
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from service.audit.verifying.checkpoints import Keys, Signed, parts_of
+from service.audit.verifying.checkpoints import Keys, Signed, StolenKey, parts_of
 from service.audit.verifying.faults import Findings
 from service.audit.verifying.knowledge import Knowledge
-from service.audit.verifying.sources import ROOT_LOG, Source, Wanted
+from service.audit.verifying.sources import ROOT_LOG, BadStatements, Source, Wanted
 from service.audit.verifying.trees import TileTree
 from service.ledger.note import COSIGNATURE, BadNote, Checkpoint, Verifier, open_note, split_note, unbase64
 from service.ledger.tree import leaf_hashes
 
 RECORD = struct.Struct(">Q32sqH")
 NOWHERE = -1
+CHAIN = "keys"
+"""What stands for a log in faults of the chain of keys."""
 SOURCES = (
     "the published checkpoint",
     "a checkpoint kept as evidence",
@@ -73,8 +74,9 @@ def gather_signed(
     if not keys:
         findings.notes.append("no key was given: no signature of the service, and no root log, was checked")
         return found
-    for statement in source.statements():
-        keys.follow(statement, findings.notes)
+    _follow(source, keys, knowledge, findings)
+    if keys.limits and source.has_root_log():
+        _place_in_root_log(source, wanted, keys, logs)
     found = {ledger: SignedFile(folder / f"{ledger}.signed") for ledger in logs}
     for ledger, file in found.items():
         _own(source, wanted, ledger, keys, file, findings)
@@ -89,6 +91,44 @@ def gather_signed(
     return found
 
 
+def _follow(source: Source, keys: Keys, knowledge: Knowledge, findings: Findings) -> None:
+    """Follows the statements from the given keys. What the ledgers record counts before what is kept beside them."""
+    beside: list[str] = []
+    try:
+        beside = source.statements()
+    except BadStatements as wrong:
+        findings.add("key_chain_wrong", CHAIN, None, str(wrong))
+    recorded = knowledge.statements
+    alone = [each for each in beside if each not in recorded]
+    followed = keys.follow([*recorded, *alone])
+    for sentence in followed.wrong:
+        findings.add("key_chain_wrong", CHAIN, None, sentence)
+    findings.notes += followed.notes
+    findings.checked["statements that the key was handed on"] += followed.count
+    if alone:
+        findings.notes.append(f"{len(alone)} statements of log/keys stand in no ledger here")
+
+
+def _place_in_root_log(source: Source, wanted: Wanted, keys: Keys, logs: Mapping[str, int]) -> None:
+    """Looks up where in the root log the ledgers' checkpoints stand, as far as a stolen key counts there."""
+    notes = {note for ledger in logs for note in [source.checkpoint(ledger), *source.earlier(ledger)] if note}
+    asked = {note.encode(): note for note in notes.union(wanted.checkpoints)}
+    last = max(keys.limits.values())
+    with source.open(ROOT_LOG) as log:
+        for page in log.pages():
+            if page.places and page.places[0] >= last:
+                return
+            for place, line in zip(page.places, page.lines, strict=True):
+                note = asked.get(bytes(line))
+                if note is not None:
+                    keys.rooted.setdefault(note, place)
+
+
+def _unsigned(wrong: BadNote, kind: str) -> str:
+    """The kind of fault that a checkpoint is whose signature does not count."""
+    return "key_stolen" if isinstance(wrong, StolenKey) else kind
+
+
 def _own(source: Source, wanted: Wanted, ledger: str, keys: Keys, file: SignedFile, findings: Findings) -> None:
     latest = source.checkpoint(ledger)
     notes = [(0, latest)] if latest else []
@@ -98,7 +138,7 @@ def _own(source: Source, wanted: Wanted, ledger: str, keys: Keys, file: SignedFi
         try:
             checkpoint = keys.open(note)
         except BadNote as wrong:
-            findings.add("no_checkpoint", ledger, None, f"{SOURCES[where]}: {wrong}")
+            findings.add(_unsigned(wrong, "no_checkpoint"), ledger, None, f"{SOURCES[where]}: {wrong}")
             continue
         if parts_of(checkpoint.origin, ledger) is None:
             findings.add("checkpoint_unreadable", ledger, None, f"{SOURCES[where]} is of {checkpoint.origin}")
@@ -157,7 +197,10 @@ def _compare_root_head(head: object, tree: TileTree, findings: Findings) -> None
 
 def _entry(place: int, line: bytes, keys: Keys, found: Mapping[str, SignedFile], findings: Findings) -> None:
     try:
-        checkpoint = keys.open(line.decode("utf-8"))
+        checkpoint = keys.open(line.decode("utf-8"), place)
+    except StolenKey as stolen:
+        findings.add("key_stolen", ROOT_LOG, place, str(stolen))
+        return
     except (BadNote, UnicodeDecodeError) as wrong:
         findings.add("root_log_entry", ROOT_LOG, place, str(wrong))
         return
@@ -183,10 +226,12 @@ def _signed_roots(source: Source, wanted: Wanted, keys: Keys, findings: Findings
     if latest is None:
         findings.add("no_checkpoint", ROOT_LOG, None, "none is published")
     for where, note in notes:
-        with suppress(BadNote):
+        try:
             found.append((keys.open(note), where))
-            continue
-        findings.add("no_checkpoint", ROOT_LOG, None, f"{where} is not signed by the key")
+        except StolenKey as stolen:
+            findings.add("key_stolen", ROOT_LOG, None, f"{where}: {stolen}")
+        except BadNote:
+            findings.add("no_checkpoint", ROOT_LOG, None, f"{where} is not signed by the key")
     witnesses = [Verifier.parse(each) for each in wanted.witnesses]
     if witnesses:
         _judge_witnesses(witnesses, wanted.quorum or len(witnesses), [note for _, note in notes], keys, found, findings)

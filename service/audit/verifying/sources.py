@@ -70,6 +70,10 @@ class Log(Protocol):
         """The database connection, None for a folder."""
 
 
+class BadStatements(ValueError):
+    """What is kept for the statements that the key was handed on is none; the sentence says why."""
+
+
 class Source(Protocol):
     """A whole history. Small enough to be sent to another process, which opens the logs anew."""
 
@@ -93,7 +97,10 @@ class Source(Protocol):
         """Checkpoints of a log that were kept before, as evidence."""
 
     def statements(self) -> list[str]:
-        """Statements by which the signing key was handed on, oldest first."""
+        """Statements by which the signing key was handed on, oldest first, where some are kept beside the ledgers, which tell them too.
+
+        BadStatements where what is kept cannot be read.
+        """
 
 
 def bytes_unknown(event: Recorded) -> bytes | None:
