@@ -66,7 +66,12 @@ export function toBase64(bytes) {
 }
 
 export function fromBase64(coded) {
-  const bytes = Uint8Array.from(atob(coded), (each) => each.charCodeAt(0));
+  let bytes;
+  try {
+    bytes = Uint8Array.from(atob(coded), (each) => each.charCodeAt(0));
+  } catch {
+    throw new OtherHistory("Not base64.");
+  }
   if (toBase64(bytes) !== coded) throw new OtherHistory("Not canonical base64.");
   return bytes;
 }
@@ -171,25 +176,76 @@ async function sealOf(origin, size, root, keys) {
   return `${note}\n— ${origin} ${toBase64(joined(id, signature))}\n`;
 }
 
-/** Size and root of a checkpoint that the key signed under the origin. OtherHistory where it did not. */
-export async function openCheckpoint(note, origin, publicKey) {
+/** Whether one of the keys signed the note under a name; false as well where a signature of one of them is wrong. */
+async function isSigned(note, name, publicKeys) {
+  const cut = note.lastIndexOf("\n\n");
+  const said = utf8.encode(note.slice(0, cut + 1));
+  const ids = await Promise.all(publicKeys.map((each) => keyIdOf(name, each)));
+  let signed = false;
+  for (const line of note.slice(cut + 2).split("\n")) {
+    const [dash, signer, coded] = line.split(" ");
+    if (dash !== "—" || signer !== name) continue;
+    const signature = fromBase64(coded);
+    const at = ids.findIndex((id) => sameBytes(signature.subarray(0, 4), id));
+    if (at < 0) continue;
+    const key = await crypto.subtle.importKey("raw", publicKeys[at], "Ed25519", false, ["verify"]);
+    if (!(await crypto.subtle.verify("Ed25519", key, signature.subarray(4), said))) return false;
+    signed = true;
+  }
+  return signed;
+}
+
+/** Size and root of a checkpoint that one of the keys signed under the origin. OtherHistory where none did. */
+export async function openCheckpoint(note, origin, ...publicKeys) {
   const cut = note.lastIndexOf("\n\n");
   const said = note.slice(0, cut + 1);
   const [name, size, root, rest] = said.split("\n");
   if (cut < 0 || name !== origin || !/^(0|[1-9][0-9]{0,15})$/.test(size ?? "") || rest === undefined) {
     throw new OtherHistory(`This is no checkpoint of ${origin}.`);
   }
-  const key = await crypto.subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
-  const id = await keyIdOf(origin, publicKey);
-  for (const line of note.slice(cut + 2).split("\n")) {
-    const [dash, signer, coded] = line.split(" ");
-    if (dash !== "—" || signer !== origin) continue;
-    const signature = fromBase64(coded);
-    if (!sameBytes(signature.subarray(0, 4), id)) continue;
-    if (!(await crypto.subtle.verify("Ed25519", key, signature.subarray(4), utf8.encode(said)))) break;
-    return { size: Number(size), root: fromBase64(root) };
-  }
+  if (await isSigned(note, origin, publicKeys)) return { size: Number(size), root: fromBase64(root) };
   throw new OtherHistory(`The checkpoint of ${origin} is not signed by the service's key.`);
+}
+
+// ---- the service's key is handed on (docs/sync-protocol.md)
+
+const ROTATION = "gridtrail-key-rotation/1";
+const MOST_STATEMENTS = 1000;
+
+/** The public key of a C2SP verifier key of a name. OtherHistory where it is none. */
+async function keyOf(told, name) {
+  const [, id, coded] = told.startsWith(`${name}+`) ? (/^\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})$/.exec(told.slice(name.length)) ?? []) : [];
+  const bytes = coded ? fromBase64(coded) : new Uint8Array();
+  if (bytes.length !== 33 || bytes[0] !== 1 || toHex(await keyIdOf(name, bytes.subarray(1))) !== id) {
+    throw new OtherHistory("A statement names a key that is none.");
+  }
+  return bytes.slice(1);
+}
+
+/** What a statement says, if both its keys signed it: {origin, old, new, stolen}. OtherHistory otherwise. */
+async function readRotation(statement) {
+  const lines = typeof statement === "string" ? statement.slice(0, statement.lastIndexOf("\n\n") + 1).split("\n") : [];
+  const [form, origin, old, next, time, last] = lines;
+  const timed = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(time ?? "");
+  if (lines.length !== 8 || form !== ROTATION || !origin || !timed || !/^(-|0|[1-9][0-9]{0,18})$/.test(last)) {
+    throw new OtherHistory("This is no statement that a key was handed on.");
+  }
+  const keys = [await keyOf(old, origin), await keyOf(next, origin)];
+  const signed = await Promise.all(keys.map((each) => isSigned(statement, origin, [each])));
+  if (sameBytes(...keys) || !signed.every(Boolean)) throw new OtherHistory("The old key and the new did not both sign that the key was handed on.");
+  return { origin, old: keys[0], new: keys[1], stolen: last !== "-" };
+}
+
+/** Goes on from {key, earlier} along the statements that begin with it, oldest first. After a theft no earlier key is believed. */
+async function followed(statements, origin, trusted) {
+  let { key, earlier } = trusted;
+  for (const statement of statements) {
+    const rotation = await readRotation(statement);
+    if (rotation.origin !== origin || !sameBytes(rotation.old, key)) continue;
+    earlier = rotation.stolen ? [] : [...earlier, key];
+    key = rotation.new;
+  }
+  return { key, earlier };
 }
 
 // ---- enrolment codes
@@ -530,13 +586,30 @@ export class Tablet extends EventTarget {
     if (receipt.size === size && !sameBytes(fromBase64(receipt.root), root)) {
       throw new OtherHistory("The receipt names another root than this tablet's.");
     }
-    const { ledger_origin: pattern, checkpoint_key: key } = await this.enrolment();
+    const { ledger_origin: pattern } = await this.enrolment();
     for (const each of receipt.ledgers) {
       const origin = pattern.replace("<ledger>", each.ledger).replace("<incarnation>", each.incarnation);
-      const signed = await openCheckpoint(each.checkpoint, origin, fromBase64(key));
+      const signed = await this.openSigned(each.checkpoint, origin);
       if (signed.size !== each.size || !sameBytes(signed.root, fromBase64(each.root))) {
         throw new OtherHistory(`The signed checkpoint of ${each.ledger} says something else than the receipt.`);
       }
+    }
+  }
+
+  /** A checkpoint of the service. Where no key that is known signed it, the statements are asked for that lead to another. */
+  async openSigned(note, origin) {
+    const { ledger_origin: pattern, checkpoint_key: from } = await this.enrolment();
+    const kept = await this.store.fact("handedOn");
+    const known = kept?.from === from ? kept : { key: fromBase64(from), earlier: [] };
+    try {
+      return await openCheckpoint(note, origin, known.key, ...known.earlier);
+    } catch (fault) {
+      if (!(fault instanceof OtherHistory)) throw fault;
+      const told = await (await this.ask("GET", "/log/keys", null, {}, false)).json();
+      const after = await followed((told.rotations ?? []).slice(0, MOST_STATEMENTS), pattern.split("/ledger/", 1)[0], known);
+      if (sameBytes(after.key, known.key)) throw fault;
+      await this.store.remember({ handedOn: { from, ...after } });
+      return openCheckpoint(note, origin, after.key, ...after.earlier);
     }
   }
 

@@ -6,7 +6,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.audit.rotating import Rotating
+from service.ledger.note import Signer, sign_note
+from service.ledger.rotation import Rotation
 from service.ledger.tree import leaf_hash, root_of
 from tests.browser.conftest import Served
 from tests.check import check_everything
@@ -128,6 +132,53 @@ def test_a_receipt_that_another_key_signed_is_not_believed(page: Any, served: Se
     done = page.evaluate(SYNC, "w")
     assert done["fault"] == "OtherHistory"
     assert done["states"] == ["waiting"]
+
+
+def hand_on(served: Served, **said: Any) -> None:
+    """Hands the service's key on."""
+    Rotating(served.city.gridtrail).rotate("yearly", **{"stolen": False, **said})
+    served.city.gridtrail.signing_key._look_at = 0.0
+
+
+def test_a_key_that_was_handed_on_is_followed(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/log/keys") else None)
+    for count, said in ((2, {}), (3, {"stolen": True})):
+        for _ in range(2):
+            hand_on(served, **said)
+        page.evaluate(MAKE, ["w", count, GRID_A1])
+        assert page.evaluate(SYNC, "w").get("counts", {}).get("recorded") == count
+    assert page.evaluate(SYNC, "w")["counts"]["recorded"] == 0
+    assert len(asked) == 2, "the key is kept, and asked for when it changed"
+    assert recorded(served) == 5
+
+
+def test_a_forged_statement_leads_to_no_key(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 1, GRID_A1])
+    origin, real = served.city.gridtrail.config.origin, served.city.gridtrail.signer
+    hand_on(served)
+    now = served.city.gridtrail.signer
+    own = Signer(origin, Ed25519PrivateKey.generate())
+    rotation = Rotation(origin, real.verifier, now.verifier, "2026-11-21T01:00:00.000Z", None, "mine")
+    forged = [
+        sign_note(rotation.text(), now),
+        sign_note(rotation.text(), real),
+        rotation.sign(real, now).replace("mine", "ours"),
+        Rotation(origin, own.verifier, now.verifier, rotation.at, None, "mine").sign(own, now),
+        Rotation("other.test", real.verifier, now.verifier, rotation.at, None, "mine").sign(real, now),
+        "gridtrail-key-rotation/1",
+        rotation.text() + f"\n— {origin} !!!\n",
+    ]
+    told: list[str] = []
+    page.route("**/log/keys", lambda route: route.fulfill(json={"origin": origin, "key": str(now.verifier), "rotations": told}))
+    for statement in forged:
+        told[:] = [statement]
+        done = page.evaluate(SYNC, "w")
+        assert (done.get("fault"), done["states"]) == ("OtherHistory", ["waiting"]), statement
+    told[:] = [rotation.sign(real, now)]
+    assert page.evaluate(SYNC, "w")["states"] == ["recorded"]
 
 
 def test_the_tree_and_the_codes_are_those_of_the_reference_client(page: Any):
