@@ -30,6 +30,12 @@ SHARE = 4
 TUNED = {"max_wal_size": "4GB", "checkpoint_timeout": "30min", "autovacuum": "off", "jit": "off", "max_connections": "200"}
 
 
+MEMORY, ROOM = Path("/dev/shm"), 4_000_000_000
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    # The databases ask for every flush that they ask for on a disk; here it takes no 6 ms.
+    os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of the tests that build whole cities on PostgreSQL, a quarter runs by default, always the same; all run with the slow ones."""
