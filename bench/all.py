@@ -15,7 +15,7 @@ PARTS: dict[str, tuple[list[str], list[str] | None]] = {
     "engine": ([], ["--stores", "sqlite", "--ledgers", "2", "--events", "400", "--thin-ledgers", "4", "--repeats", "1"]),
     "city_day": ([], ["--scale", "0.005", "--ledgers", "8", "--grids", "200"]),
     "queries": (["--events", "10000000"], ["--events", "20000", "--requests", "6", "--ledgers", "8", "--grids", "200"]),
-    "growth": (["--sizes", "1e4", "1e5", "1e6", "1e7"], ["--sizes", "1e4", "3e4", "--tablets", "16", "--repeats", "1", "--no-docs"]),
+    "growth": (["--sizes", "1e4", "1e5", "1e6", "1e7"], None),
     "export": ([], ["--events", "5000", "--stores", "sqlite"]),
     "overload": ([], None),
 }
