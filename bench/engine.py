@@ -109,7 +109,7 @@ class Bench:
     def _time(self, figure: str, work: Callable[[], Any], count: int) -> None:
         before = time.perf_counter(), time.process_time(), self.store.cpu()
         work()
-        clock, own, database = (now - then for now, then in zip(_now(self.store), before, strict=True))
+        clock, own, database = (end - begin for end, begin in zip(_now(self.store), before, strict=True))
         self.found[figure].append({"clock": count / clock, "own": count / own, "all": count / (own + database)})
 
     def _read_bare(self) -> None:

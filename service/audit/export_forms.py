@@ -5,6 +5,7 @@ it says in columns that a query can use. Read by the export and by the replay.
 """
 
 import csv
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -93,15 +94,15 @@ class Form(Protocol):
         """The lines in order, their columns compared with what they say. DamagedFile where they differ."""
 
 
-class _Base:
+class _Base(ABC):
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def close(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def close(self) -> None: ...
 
 
 class _JsonlWriter(_Base):
