@@ -30,7 +30,7 @@ test-browser: $(STAMP) ## stories in a real browser (Debian: apt-get install chr
 	$(BIN)/pytest -m browser
 
 lint: $(STAMP) ## ruff, mypy, import-linter
-	$(BIN)/ruff check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -21,14 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.fleet import ENTRIES, Tablet, make_fleet
 from bench.load import free_port, serving
 from bench.overload import Line, request_of
-from bench.stores import sqlite_store
-from service.config import Config
-from service.ledger.keys import seed_of
+from bench.stores import environment_of, sqlite_store
 from service.wiring import Gridtrail
 
 FILES = Path(__file__).parent.parent / "deploy" / "nginx"
@@ -50,24 +47,13 @@ def main() -> None:
         raise SystemExit("This needs the program nginx.")
     check_headers()
     with sqlite_store() as store:
-        config = Config(
-            database_url=store.url,
-            port=free_port(),
-            trusted_proxies=1,
-            threads=options.threads,
-            signing_key=seed_of(Ed25519PrivateKey.generate()),
-        )
+        config = store.config(port=free_port(), trusted_proxies=1, threads=options.threads)
         pieces = Gridtrail(config)
         pieces.upgrade()
         fleet = make_fleet(pieces, options.tablets, options.batches, 2)
         pieces.database.dispose()
-        environment = {
-            "GRIDTRAIL_DATABASE_URL": config.database_url,
-            "GRIDTRAIL_SIGNING_KEY": config.signing_key,
-            "GRIDTRAIL_TRUSTED_PROXIES": "1",
-        }
         done = [0] * len(fleet)
-        with serving(config, environment), nginx(config.port) as front:
+        with serving(config, environment_of(config)), nginx(config.port) as front:
             _check(front)
             for way, port, slow in (
                 ("direct", config.port, 0),

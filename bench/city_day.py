@@ -20,22 +20,19 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.filler import analyse
 from bench.load import free_port, serving
-from bench.stores import Store, cpu_of, postgres_store, sqlite_store
+from bench.stores import Store, cpu_of, environment_of, postgres_store, sqlite_store
 from bench.told import keep, show
 from projections import READ_MODELS
 from projections.tables import PROGRESS
 from service.cli.serve import engine_command
-from service.config import Config
 from service.database import reading
 from service.fleet.checking import check
 from service.fleet.driving import drive
 from service.fleet.many import make_ready
 from service.fleet.run import percentiles
-from service.ledger.keys import seed_of
 from service.ledger.tables import ledgers
 from service.seed.city import FROM_DAY
 from service.wiring import Gridtrail
@@ -93,10 +90,7 @@ def areas_of(city: str, count: int, grids: int) -> tuple[list[dict[str, Any]], l
 
 def play(store: Store, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Makes ready, runs the day, looks at what is there."""
-    config = Config(
-        database_url=store.url, workers=options.workers, port=free_port(), signing_key=seed_of(Ed25519PrivateKey.generate()),
-        log_format="text",
-    )  # fmt: skip
+    config = store.config(workers=options.workers, port=free_port())
     pieces = Gridtrail(config)
     pieces.upgrade()
     began = time.perf_counter()
@@ -107,7 +101,7 @@ def play(store: Store, options: argparse.Namespace, folder: Path) -> dict[str, A
     )  # fmt: skip
     found: dict[str, Any] = {"ready_s": time.perf_counter() - began}
     analyse(pieces.database)
-    environment = {"GRIDTRAIL_DATABASE_URL": store.url, "GRIDTRAIL_SIGNING_KEY": config.signing_key, "GRIDTRAIL_LOG_LEVEL": "warning"}
+    environment = environment_of(config)
     with serving(config, environment) as web, engine(environment) as following:
         found |= timed(pieces, store, options, files, (web, following))
     began = time.perf_counter()

@@ -78,7 +78,7 @@ class Bench:
 
     def __init__(self, store: Store, template: Any, options: argparse.Namespace) -> None:
         self.store, self.template, self.options = store, template, options
-        self.pieces = Gridtrail(Config(database_url=store.url, log_format="text"))
+        self.pieces = Gridtrail(store.config())
         self.names = ledger_names(options.ledgers)
         self.found: dict[str, list[dict[str, float]]] = {key: [] for key, _ in FIGURES}
 
@@ -139,7 +139,7 @@ class Bench:
         shares = [self.names[number::2] for number in range(2)]
         for _ in range(self.options.repeats):
             ready, results = context.Barrier(3), context.Queue()
-            workers = [context.Process(target=_rebuild_share, args=(self.store.url, share, ready, results)) for share in shares]
+            workers = [context.Process(target=_rebuild_share, args=(self.pieces.config, share, ready, results)) for share in shares]
             for worker in workers:
                 worker.start()
             ready.wait(120)
@@ -156,8 +156,8 @@ def _now(store: Store) -> tuple[float, float, float]:
     return time.perf_counter(), time.process_time(), store.cpu()
 
 
-def _rebuild_share(url: str, names: list[str], ready: Any, results: Any) -> None:
-    pieces = Gridtrail(Config(database_url=url, log_format="text"))
+def _rebuild_share(config: Config, names: list[str], ready: Any, results: Any) -> None:
+    pieces = Gridtrail(config)
     pieces.follower.status()
     ready.wait(120)
     clock, own = time.perf_counter(), time.process_time()

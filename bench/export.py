@@ -20,7 +20,6 @@ from projections.engine import fold_lines
 from service.audit.export import export
 from service.audit.export_forms import FORMS
 from service.audit.export_reading import check_export
-from service.config import Config
 from service.database import reading, writing
 from service.ledger.tables import ledgers
 from service.ledger.tree import Frontier, leaf_hashes
@@ -41,15 +40,7 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     for name in options.stores:
         with STORES[name]() as store, tempfile.TemporaryDirectory(prefix="gridtrail-bench-export-") as folder:
-            pieces = Gridtrail(
-                Config(
-                    database_url=store.url,
-                    signing_key_file=f"{folder}/signing.key",
-                    watermark_file=f"{folder}/signed.journal",
-                    vault_url=f"sqlite:///{folder}/vault.db",
-                    vault_key_file=f"{folder}/vault.key",
-                )
-            )
+            pieces = Gridtrail(store.config())
             pieces.upgrade()
             write_history(pieces.database, template, [LEDGER], options.events)
             _make_tree(pieces)

@@ -1,8 +1,8 @@
 """Fills a database to a size in minutes, for what depends on size alone. Read by bench.queries and bench.growth.
 
 Cases and what tablets download of them are copies of rows that the demo city's real lines fold to, with ids, places, units and times of
-their own; a tenth is open. Events are written for their size only: real keys and indexes, one line of the usual length for all. Nothing
-folds or proves such a history, so every read model's position is put at its end.
+their own; a tenth is open. Events are written for their size only: real keys and indexes, one line of the usual length for all, and the
+Merkle tree that they make. Nothing folds such a history, so every read model's position is put at its end.
 """
 
 import random
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,12 +27,12 @@ from service.config import Config
 from service.database import reading, writing
 from service.ledger.keys import seed_of
 from service.ledger.tables import ledgers
-from service.ledger.tree import Frontier
+from service.ledger.tree import Frontier, leaf_hash
 from service.seed.plant import plant
 from service.wiring import Gridtrail
 
-LINE_BYTES = 645
-"""The mean length of a line of the demo city."""
+LINE = b"." * 645
+"""As long as the lines of the demo city are in the mean."""
 OPEN_SHARE = 0.1
 OPEN_DAYS, CLOSED_DAYS = 20, 1000
 DEPARTMENTS = (
@@ -141,10 +142,11 @@ def lengthen(conn: sa.Connection, ledger: str, first: int, size: int) -> None:
     if size <= first:
         return
     if conn.dialect.name == "postgresql":
-        conn.execute(sa.text(EVENTS_POSTGRES), {"ledger": ledger, "first": first, "last": size - 1, "line": b"." * LINE_BYTES})
+        conn.execute(sa.text(EVENTS_POSTGRES), {"ledger": ledger, "first": first, "last": size - 1, "line": LINE})
     else:
-        conn.execute(sa.text(EVENTS_SQLITE), {"ledger": ledger, "first": first, "size": size, "line": b"." * LINE_BYTES})
-    frontier = Frontier(size, [bytes(32)] * size.bit_count())
+        conn.execute(sa.text(EVENTS_SQLITE), {"ledger": ledger, "first": first, "size": size, "line": LINE})
+    frontier = Frontier.from_bytes(conn.scalar(sa.select(ledgers.c.frontier).where(ledgers.c.ledger == ledger)))
+    frontier.extend(repeat(leaf_hash(LINE), size - first))
     head = {"size": size, "frontier": frontier.to_bytes(), "root": frontier.root()}
     conn.execute(sa.update(ledgers).where(ledgers.c.ledger == ledger).values(head))
     conn.execute(sa.delete(PROGRESS).where(PROGRESS.c.ledger == ledger))

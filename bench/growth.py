@@ -17,23 +17,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from bench.city_day import areas_of
 from bench.filler import analyse, fill, templates
 from bench.load import free_port, serving
 from bench.plot import Line, Panel, plot
 from bench.queries import EVENTS_OF_CASE, Caller, read_to_the_end, token_of
-from bench.stores import postgres_store, sqlite_store
+from bench.stores import Store, environment_of, postgres_store, sqlite_store
 from bench.told import keep, machine
-from service.config import Config
 from service.fleet.driving import drive
 from service.fleet.enlisting import Enlisted, enlist
 from service.fleet.generated import cast_of
 from service.fleet.plan import Member
 from service.fleet.run import percentiles
 from service.fleet.sealing import seal, write_sealed
-from service.ledger.keys import seed_of
 from service.logs import write_from
 from service.seed.city import FROM_DAY
 from service.wiring import Gridtrail, make_app
@@ -48,7 +44,7 @@ def main() -> None:
     options = _options()
     if not options.plot:
         with STORES[options.store]() as store:
-            points = measure(store.url, options)
+            points = measure(store, options)
         told = {"machine": machine(), "at": datetime.now(UTC).isoformat(), "store": options.store, "points": points}
         keep("growth", told)
         if options.docs:
@@ -70,11 +66,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(url: str, options: argparse.Namespace) -> list[dict[str, float]]:
+def measure(store: Store, options: argparse.Namespace) -> list[dict[str, float]]:
     """One point for each size, on one database that grows."""
-    config = Config(
-        database_url=url, port=free_port(), signing_key=seed_of(Ed25519PrivateKey.generate()), log_format="text", statement_timeout_s=600
-    )
+    config = store.config(port=free_port(), statement_timeout_s=600)
     pieces = Gridtrail(config)
     pieces.upgrade()
     areas, grids = areas_of(config.city, LEDGERS, GRIDS)
@@ -109,11 +103,9 @@ def _reads(pieces: Gridtrail, readers: list[Member], tablet: Enlisted, requests:
 def _ingest(pieces: Gridtrail, grids: list[str], options: argparse.Namespace) -> dict[str, float]:
     """The median rate of several repetitions, each with new tablets."""
     config, rates, waits = pieces.config, [], []
-    settings = {"database_url": config.database_url, "signing_key": config.signing_key, "log_level": "error"}
-    environment = {f"GRIDTRAIL_{name.upper()}": value for name, value in settings.items()}
     entries = options.batches * ENTRIES
     begins = datetime.now(UTC) - timedelta(days=7)
-    with serving(config, environment), tempfile.TemporaryDirectory(prefix="gridtrail-growth-") as folder:
+    with serving(config, environment_of(config)), tempfile.TemporaryDirectory(prefix="gridtrail-growth-") as folder:
         for repeat in range(options.repeats):
             tablets = enlist(pieces, (), cast_of(random.Random(repeat).sample(grids, options.tablets), options.tablets))
             files = [Path(folder) / f"{repeat}-{number}.sealed" for number in range(2)]

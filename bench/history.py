@@ -137,4 +137,3 @@ def _set_head(conn: sa.Connection, ledger: str, size: int) -> None:
     conn.execute(sa.delete(ledgers).where(ledgers.c.ledger == ledger))
     head = {"ledger": ledger, "size": size, "frontier": b"", "root": b"", "incarnation": "bench", "recorded_at": ""}
     conn.execute(sa.insert(ledgers).values(head))
-

@@ -2,38 +2,40 @@
 
 For each store: sync events/s over HTTP with client, server and database on this machine; raw rates of 40 rows a transaction into a bare
 table with the same indexes (executemany, unnest, COPY); their ratio; processor time an event of the web processes and of the database;
-latency. And, for comparison, what the eventsourcing library's own PostgreSQL recorder saves in process (it needs the package psycopg-pool).
-Medians of the repetitions, and JSON.
+latency. What proving costs: a publisher works beside it (tiles, checkpoints), and the same batches go to a server that keeps no tree and no
+journal and signs nothing (bench.plain), in turns with it. And what the eventsourcing library's own PostgreSQL recorder saves in process (it
+needs the package psycopg-pool). Medians of the repetitions, and JSON.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import psycopg
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eventsourcing.persistence import InfrastructureFactory, StoredEvent
 from eventsourcing.utils import Environment
 
 from bench.fleet import ENTRIES, Tablet, make_fleet
 from bench.load import free_port, send_all, serving
 from bench.raw import BARE, INSERT_POSTGRES, INSERT_SQLITE, ROWS, rows_of
-from bench.stores import Store, cpu_of, postgres_store, sqlite_store
+from bench.stores import Store, cpu_of, environment_of, postgres_store, sqlite_store
+from service.audit.tables import ROOT, all_published, heads_of
 from service.config import Config
-from service.database import is_sqlite, open_database
+from service.database import is_sqlite, open_database, reading
 from service.ledger.bulk import COLUMNS
-from service.ledger.keys import seed_of
 from service.wiring import Gridtrail
 
 RESULTS = Path(__file__).parent / "results"
@@ -49,6 +51,11 @@ LABELS = {
     "cpu_us": "web + database, µs",
     "p50_ms": "batch latency p50, ms",
     "p99_ms": "batch latency p99, ms",
+    "publisher_us": "publisher CPU an event: tiles and checkpoints, µs",
+    "plain_sync_per_s": "without trees, journal, signatures: events/s",
+    "plain_cpu_us": "  web + database, µs",
+    "plain_p99_ms": "  batch latency p99, ms",
+    "with_to_without": "with them / without them, events/s",
     "library_per_s": "eventsourcing's own recorder, in process, events/s",
 }
 
@@ -60,8 +67,8 @@ def main() -> None:
     print(f"web {options.workers} x {options.threads} threads, client {options.clients} x {options.client_threads}, {os.cpu_count()} cores")
     measured = {}
     for name in options.stores:
-        with STORES[name]() as store:
-            measured[name] = measure(store, options)
+        with STORES[name]() as store, STORES[name]() as plain:
+            measured[name] = measure(store, plain, options)
     medians = {name: {key: statistics.median(values) for key, values in each.items()} for name, each in measured.items()}
     _print(medians)
     _keep(
@@ -85,38 +92,84 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(store: Store, options: argparse.Namespace) -> dict[str, list[float]]:
-    """All figures of one store: raw, sync and library take turns, so that all see the same machine."""
-    config = Config(
-        database_url=store.url,
-        workers=options.workers,
-        threads=options.threads,
-        port=free_port(),
-        signing_key=seed_of(Ed25519PrivateKey.generate()),
-    )
-    pieces = Gridtrail(config)
-    pieces.upgrade()
-    fleet = make_fleet(pieces, options.tablets, options.batches * (options.repeats + 1), options.ledgers)
-    pieces.database.dispose()
+def measure(store: Store, plain: Store, options: argparse.Namespace) -> dict[str, list[float]]:
+    """All figures of one store: sync, sync without proofs, raw and library take turns, so that all see the same machine."""
     found: dict[str, list[float]] = {}
-    environment = {
-        "GRIDTRAIL_DATABASE_URL": config.database_url,
-        "GRIDTRAIL_SIGNING_KEY": config.signing_key,
-        "GRIDTRAIL_LOG_LEVEL": "warning",
-    }
-    with serving(config, environment) as pid:
-        _sync(store, pid, config, fleet, slice(0, options.batches), options, {})  # warms prepared statements and caches
-        rows = rows_of(pieces.database, options.tablets * options.batches * ENTRIES)
+    with Side(store, options) as side, Side(plain, options, "bench.plain:app") as without:
+        side.sync(0, {})  # warms prepared statements and caches
+        without.sync(0, {})
+        rows = rows_of(side.pieces.database, options.tablets * options.batches * ENTRIES)
         for repeat in range(1, options.repeats + 1):
-            _sync(store, pid, config, fleet, slice(repeat * options.batches, (repeat + 1) * options.batches), options, found)
+            side.sync(repeat, found)
+            beside: dict[str, list[float]] = {}
+            without.sync(repeat, beside)
+            for name, values in beside.items():
+                found.setdefault(f"plain_{name}", []).extend(values)
+            found.setdefault("with_to_without", []).append(found["sync_per_s"][-1] / found["plain_sync_per_s"][-1])
             raw = _raw(store.url, rows)
             for name, rate in raw.items():
                 found.setdefault(f"raw_{name}_per_s", []).append(rate)
             found.setdefault("sync_to_raw", []).append(found["sync_per_s"][-1] / max(raw.values()))
-            if not is_sqlite(pieces.database) and find_spec("psycopg_pool"):
+            if not is_sqlite(side.pieces.database) and find_spec("psycopg_pool"):
                 found.setdefault("library_per_s", []).append(_library(store.url, rows))
-    pieces.database.dispose()
     return found
+
+
+class Side:
+    """One server with its fleet, and, where its history is proved, a publisher."""
+
+    def __init__(self, store: Store, options: argparse.Namespace, app: str = "wsgi:app") -> None:
+        self.store, self.options = store, options
+        self.config = store.config(workers=options.workers, threads=options.threads, port=free_port(), publish_s=1)
+        self.pieces = Gridtrail(self.config)
+        self.pieces.upgrade()
+        self.fleet = make_fleet(self.pieces, options.tablets, options.batches * (options.repeats + 1), options.ledgers)
+        self.pieces.database.dispose()
+        self.server = serving(self.config, environment_of(self.config), app)
+        self.proved = app == "wsgi:app"
+        self.publisher = multiprocessing.get_context("spawn").Process(target=publish, args=(self.config,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self.web = self.server.__enter__()
+        if self.proved:
+            self.publisher.start()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        if self.proved:
+            self.publisher.terminate()
+            self.publisher.join()
+        self.server.__exit__(*raised)
+        self.pieces.database.dispose()
+
+    def sync(self, repeat: int, found: dict[str, list[float]]) -> None:
+        """Sends a repetition's batches of the whole fleet and waits until they are published."""
+        batches = slice(repeat * self.options.batches, (repeat + 1) * self.options.batches)
+        publisher = self.publisher.pid if self.proved else None
+        before = cpu_of(publisher) if publisher else 0
+        _sync(self.store, self.web, self.config, self.fleet, batches, self.options, found)
+        if publisher:
+            _until_published(self.pieces)
+            entries = sum(len(tablet.bodies[batches]) for tablet in self.fleet) * ENTRIES
+            found.setdefault("publisher_us", []).append((cpu_of(publisher) - before) / entries * 1e6)
+
+
+def publish(config: Config) -> None:
+    """A process that publishes until it is ended."""
+    Gridtrail(config).publisher.run(threading.Event())
+
+
+def _until_published(pieces: Gridtrail) -> None:
+    """Waits until every ledger's head is published."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        with reading(pieces.database) as conn:
+            heads = {head.ledger: head.size for head in heads_of(conn) if head.ledger != ROOT and head.size}
+            stand = {ledger: published.size for ledger, published in all_published(conn).items() if ledger != ROOT}
+        if heads == stand:
+            return
+        time.sleep(0.2)
+    raise SystemExit("the publisher does not catch up")
 
 
 def _sync(

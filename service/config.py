@@ -65,7 +65,9 @@ class Config:
         "Name of this deployment in signed checkpoints, like a URL without scheme.",
         validate.Regexp(r"^[!-*,-~]{1,200}$"),
     )
-    base_url: str = setting("http://127.0.0.1:8080", "Address that tablets reach, printed in enrolment codes.", validate.Regexp(r"^https?://\S+$"))
+    base_url: str = setting(
+        "http://127.0.0.1:8080", "Address that tablets reach, printed in enrolment codes.", validate.Regexp(r"^https?://\S+$")
+    )
     signing_key_file: str = setting("var/signing.key", "File with the Ed25519 key that signs checkpoints; made at first start if absent.")
     signing_key: str = setting("", "The same key as base64 of its 32-byte seed; wins over the file.")
     vault_url: str = setting(
@@ -116,7 +118,9 @@ class Config:
     vault_backup_keep_days: int = setting(7, "Days that backups of the key store are kept; not longer than the others.", NOT_NEGATIVE)
     witnesses: str = setting("", "Witnesses of the root log: <verifier key>@<URL>, with spaces between.", _witnesses)
     access_retention_days: int = setting(183, "Days that the record of reads is kept before it may be pruned.", validate.Range(min=183))
-    tsa_url: str = setting("", "Address of an RFC 3161 timestamping authority for the root log; empty: none.", validate.Regexp(r"^(https?://\S+)?$"))
+    tsa_url: str = setting(
+        "", "Address of an RFC 3161 timestamping authority for the root log; empty: none.", validate.Regexp(r"^(https?://\S+)?$")
+    )
     tsa_s: float = setting(3600.0, "Least seconds between two timestamps of the root log.", validate.Range(min=1, max=604_800))
     metrics_token: str = setting("", "Bearer token for /metrics; empty: only from this machine.")
     log_format: str = setting("json", "json or text.", validate.OneOf(["json", "text"]))

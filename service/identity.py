@@ -20,7 +20,7 @@ from domain.clock import Clock, local_day, utc_text
 from projections import people
 from projections.tables import METADATA
 from service.config import Config
-from service.database import reading, writing
+from service.database import glancing, reading, writing
 from service.problems import Problem
 from service.scope import Actor, Grant
 from service.throttle import ADDRESS_FACTOR as ADDRESS_FACTOR
@@ -265,7 +265,7 @@ class Identity:
         now = utc_text(self.clock())
         today = local_day(now, self.config.zone)
         hashed = digest_of(token)
-        with reading(self.engine) as conn:
+        with glancing(self.engine) as conn:
             row = conn.execute(IN_FORCE, {"hashed": hashed, "now": now}).one_or_none()
             if row is None or not hmac.compare_digest(row.token_hash, hashed):
                 raise Problem("not_logged_in", "The token is unknown, has expired or was revoked.")

@@ -230,9 +230,7 @@ class Outbox:
 
     def forget(self, before: float) -> None:
         """Forgets entries and receipts that were confirmed before a time, oldest first, keeping the tree's frontier."""
-        row = self.db.execute(
-            "SELECT min(seq) FROM entries WHERE confirmed_at IS NULL OR confirmed_at >= ?", (before,)
-        ).fetchone()
+        row = self.db.execute("SELECT min(seq) FROM entries WHERE confirmed_at IS NULL OR confirmed_at >= ?", (before,)).fetchone()
         keep_from = row[0] if row[0] is not None else self.size
         last = self.db.execute("SELECT seq, frontier FROM entries WHERE seq < ? ORDER BY seq DESC LIMIT 1", (keep_from,)).fetchone()
         with self.changing():

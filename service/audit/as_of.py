@@ -226,5 +226,3 @@ def _seconds(start: str, end: str) -> float:
 
 def _wrong(sentence: str) -> Problem:
     return Problem("bad_parameter", sentence, errors={"query": {"as_of": [sentence]}})
-
-

@@ -150,4 +150,3 @@ class Months:
 def unknown_files(folder: Path, known: Iterable[str]) -> list[str]:
     """Names of files in an export's folder that its manifest does not know."""
     return sorted({path.name for path in folder.iterdir()} - {NAME, *known})
-

@@ -21,9 +21,7 @@ def make_enrolment_code(body: dict[str, Any]) -> Any:
     return {name: getattr(code, name) for name in Code.__slots__} | {"qr_png": base64.b64encode(qr_png(code.url)).decode()}
 
 
-@blueprint.operation(
-    "POST", "/tablets/enrolments", policy=PUBLIC, body=Enrolling, answers=(201, Enrolled), errors=(404, 409, 410, 429)
-)
+@blueprint.operation("POST", "/tablets/enrolments", policy=PUBLIC, body=Enrolling, answers=(201, Enrolled), errors=(404, 409, 410, 429))
 def enrol_tablet(body: dict[str, Any]) -> Any:
     """Enrol a tablet: a code, a public key, and the proof that the tablet holds the private one."""
     return gridtrail().enrolment.enrol(

@@ -90,6 +90,7 @@ class Noun(Blueprint):
         personal whether the answer may hold personal values: told only on record, and to others than the field staff only with a purpose
                  (the view says which with ``service.routes.reads.reads``)
         """
+        # One instance of each schema for all requests: making one costs more than loading a query with it.
         known = frozenset(query().fields) if query else frozenset()
         statuses = {*ALWAYS, *errors, *(WITH_TOKEN if policy != PUBLIC else ()), *((413, 415, 422) if body else ())}
 
@@ -97,10 +98,10 @@ class Noun(Blueprint):
             status, schema, *media_type = answers
             wrapped = self.response(status, schema, content_type=media_type[0] if media_type else "application/json", headers=headers)(view)
             if body is not None:
-                wrapped = self.arguments(body, location="json")(wrapped)
+                wrapped = self.arguments(body() if isinstance(body, type) else body, location="json")(wrapped)
             wrapped = _waiting(wrapped, reads)
             if query is not None:
-                wrapped = self.arguments(query, location="query", error_status_code=400)(wrapped)
+                wrapped = self.arguments(query(), location="query", error_status_code=400)(wrapped)
             wrapped = _guarded(wrapped, policy, known, open_by)
             for each in sorted(statuses):
                 wrapped = self.alt_response(each, HTTPStatus(each).name)(wrapped)

@@ -18,6 +18,7 @@ def recorded(answer: Any) -> Any:
 
 blueprint = Noun("personal", __name__, url_prefix="/v1", description="What is said of persons, for who works with them.")
 
+
 @blueprint.operation(
     "GET",
     "/cases/<uuid:case>/personal",
@@ -46,9 +47,7 @@ def show_household_values(query: dict[str, Any], reference: str) -> Any:
     return recorded(gridtrail().personal.of_household(actor(), reference))
 
 
-@blueprint.operation(
-    "GET", "/refusals/<uuid:refusal>/entry", policy="personal.read", answers=(200, RefusedEntryRead), errors=(404,)
-)
+@blueprint.operation("GET", "/refusals/<uuid:refusal>/entry", policy="personal.read", answers=(200, RefusedEntryRead), errors=(404,))
 def show_refused_entry(refusal: UUID) -> Any:
     """What a refused entry said, for its worker and for the officers who decide on it. On record; other officers name a purpose."""
     return recorded(gridtrail().personal.of_refusal(actor(), str(refusal)))

@@ -21,7 +21,7 @@ blueprint = TabletNoun("sync", __name__, url_prefix="/v1/sync", description="The
 
 DISCLOSURES = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
-    "description": "{\"items\": [{\"subject\", \"area\", \"disclosure\"}, …]}, at most 200. See docs/sync-protocol.md.",
+    "description": '{"items": [{"subject", "area", "disclosure"}, …]}, at most 200. See docs/sync-protocol.md.',
 }
 BATCH = {
     "requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},

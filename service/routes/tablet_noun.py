@@ -40,9 +40,9 @@ class TabletNoun(Noun):
             status, schema = answers
             wrapped = self.response(status, schema)(view)
             if body is not None:
-                wrapped = self.arguments(body, location="json")(wrapped)
+                wrapped = self.arguments(body(), location="json")(wrapped)
             if query is not None:
-                wrapped = self.arguments(query, location="query", error_status_code=400)(wrapped)
+                wrapped = self.arguments(query(), location="query", error_status_code=400)(wrapped)
             wrapped = _for_tablet(wrapped, policy, known)
             for each in sorted(statuses):
                 wrapped = self.alt_response(each, HTTPStatus(each).name)(wrapped)

@@ -13,9 +13,7 @@ REPLY_DOC = {"responses": {"200": {"description": "The authority's answer, DER."
 blueprint = Noun("timestamps", __name__, url_prefix="/log/root/timestamp", description="Timestamps of the root log.")
 
 
-@blueprint.operation(
-    "GET", "", policy="ledger.read", open_by="open_logs", answers=(200, None, REPLY), errors=(404,), doc=REPLY_DOC
-)
+@blueprint.operation("GET", "", policy="ledger.read", open_by="open_logs", answers=(200, None, REPLY), errors=(404,), doc=REPLY_DOC)
 def show_timestamp() -> Response:
     """The authority's answer (RFC 3161, DER): openssl ts -verify -data checkpoint -in timestamp.tsr -CAfile …"""
     return cacheable(_latest().token, REPLY, MOMENT)

@@ -178,9 +178,7 @@ def _seal_of(raw: bytes, origin: str, public_key: bytes, depth: int) -> Seal:
         raise Problem("wrong_seal", f"The seal does not verify with this tablet's key: {wrong}") from wrong
     if len(base_root) != 32:
         raise Problem("bad_seal", "base.root must be 32 bytes in base64.")
-    return Seal(
-        said["seal"], checkpoint, said["base"]["size"], base_root, said["sent_at"], said["mono_ms"], said["boot"], said["waiting"]
-    )
+    return Seal(said["seal"], checkpoint, said["base"]["size"], base_root, said["sent_at"], said["mono_ms"], said["boot"], said["waiting"])
 
 
 def _is_count(value: Any) -> bool:

@@ -231,9 +231,7 @@ def relisted(files: dict[str, bytes]) -> dict[str, bytes]:
         ("kind", "gridtrail-dossier/2", "It is of the kind"),
     ],
 )
-def test_a_manifest_that_says_something_else_is_refused(
-    told: Told, whole: bytes, tmp_path: Path, member: str, value: Any, sentence: str
-):
+def test_a_manifest_that_says_something_else_is_refused(told: Told, whole: bytes, tmp_path: Path, member: str, value: Any, sentence: str):
     files = files_of(whole)
     files["dossier.json"] = manifest_bytes({**json.loads(files["dossier.json"]), member: value})
     status, said = verify(written(files, tmp_path), "--key", told.key)
@@ -371,7 +369,7 @@ def test_the_page_tells_who_where_when_deadlines_and_overtime(told: Told, whole:
         assert f'area {A1} <span class="code">{A1}</span>' in text
         assert f"photos/{hashlib.sha256(JPEG).hexdigest()}.jpg" in text
         assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text)
-    assert "2026-11-21 09:03:00</time> <span class=\"code\">+08:00" in files["index.en.html"].decode()
+    assert '2026-11-21 09:03:00</time> <span class="code">+08:00' in files["index.en.html"].decode()
 
 
 def test_each_step_says_the_same_step_as_the_trail():

@@ -27,7 +27,7 @@ from service.wiring import Gridtrail
 from tests.cli.conftest import terminal_on
 from tests.sync.town import A1, CATEGORY, OFFICER, SUB_A, Town
 
-QUOTED = 'a "quoted", =cmd|\'/c calc\'!A1 垃圾 \u2028 summary\r\n-of two lines'
+QUOTED = "a \"quoted\", =cmd|'/c calc'!A1 垃圾 \u2028 summary\r\n-of two lines"
 
 
 def told(database: sa.Engine, folder: Path) -> Town:

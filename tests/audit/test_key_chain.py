@@ -287,4 +287,3 @@ def test_the_statements_file_is_what_is_served(service: Deployment) -> None:
     service.rotate()
     assert json.loads(service.client.get("/log/keys").data)["rotations"] == read_statements(service.config)
     assert statements_file(service.config).exists()
-

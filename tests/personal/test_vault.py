@@ -198,9 +198,7 @@ def test_a_lost_key_file_is_never_replaced_by_a_new_one(both: Gridtrail) -> None
 
 
 @pytest.mark.parametrize("crash", ["", "add", "first chunk", "drop_old"])
-def test_rotation_wraps_every_key_anew_and_goes_on_after_a_crash(
-    both: Gridtrail, crash: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rotation_wraps_every_key_anew_and_goes_on_after_a_crash(both: Gridtrail, crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [kept(uuid4(), "name", n) for n in range(7)]
     keep(both, *names)
     stale = Gridtrail(both.config, clock=both.clock)

@@ -109,9 +109,7 @@ def test_a_person_hears_of_refused_entries_assignments_and_the_tablet(download):
     li = history.tell("person.registered", "li", {"home": COMMUNITY})
     history.tell("person.assigned", "li", {"assignment": id_of("a"), "as_role": "worker", "unit": A1, "from_day": "2026-01-01"})
     tablet = history.tell("tablet.enrolled", "t", {"public_key": "k", "algorithm": "ed25519"}, origin="o", person=LI, area=A1)
-    kept = history.tell(
-        "refused.kept", "r", seq=4, code="not_your_case", detail="no", area=A1, person=LI, tablet=tablet, **kept_bytes("e")
-    )
+    kept = history.tell("refused.kept", "r", seq=4, code="not_your_case", detail="no", area=A1, person=LI, tablet=tablet, **kept_bytes("e"))
     audience = tablet_changes.person_audience(LI)
     page = download(history, audience)
     assert told(page) == [("person", li, False), ("tablet", tablet, False), ("refusal", kept, False)]

@@ -180,10 +180,14 @@ class Hand:
     def post(self, body: bytes, token: str | None = None, process: Any = None, **headers: str) -> Any:
         """Sends a body as it is, to the town's one process or to another that stands beside it."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return (process or self.town.app).test_client().post(
-            "/v1/sync/batches",
-            data=body,
-            headers={"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {token or self.token}", **named},
+        return (
+            (process or self.town.app)
+            .test_client()
+            .post(
+                "/v1/sync/batches",
+                data=body,
+                headers={"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {token or self.token}", **named},
+            )
         )
 
     def send(self, lines: list[bytes]) -> Any:

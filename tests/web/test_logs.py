@@ -389,5 +389,3 @@ def whole(sun: Any, log: str, size: int) -> bytes:
         top = sun.get(f"/log/{log}/tile/1/000.p/{size // 256}").data
         assert top == b"".join(tree.root_of(leaves[at : at + 256]) for at in range(0, size // 256 * 256, 256))
     return tree.root_of(leaves)
-
-

@@ -224,4 +224,3 @@ def _photos(gridtrail: Any, conn: sa.Connection, found: Gathered) -> None:
         names |= {value} if name == PERSONAL_PHOTO and isinstance(value, str) else set()
     rows = conn.execute(sa.select(photo_rows).where(photo_rows.c.sha256.in_(sorted(names)))).all() if names else ()
     found.photos = {row.sha256: (row.media_type, row.bytes) for row in rows if gridtrail.photos.store.has(row.sha256)}
-

@@ -170,7 +170,7 @@ class Page:
         self.out = [
             f'<!DOCTYPE html>\n<html lang="{"zh-CN" if self.language == "zh" else "en"}">\n<head>\n<meta charset="utf-8">\n',
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-            '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src \'self\' file: data:; ',
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self' file: data:; ",
             "style-src 'unsafe-inline'\">\n",
             f"<title>{esc(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n",
             f'<p class="other"><a href="index.{other}.html" lang="{other}">{self.word("other")}</a></p>\n',
@@ -231,7 +231,7 @@ class Page:
     def category(self, category):
         """The category's code, and its name where the book that was published stands in the dossier."""
         name = self.facts.categories.get(category, (None, None))[self.at]
-        told = f'{esc(str(name).replace("_", " "))} ' if name else ""
+        told = f"{esc(str(name).replace('_', ' '))} " if name else ""
         return f'{told}<span class="code">{esc(category)}</span>'
 
     def limit(self, limit):

@@ -375,7 +375,8 @@ class Dossier:
         """The case's steps without a gap, in the order of time."""
         place = self.manifest["ledger"]
         steps = sorted(
-            (line["version"], position) for (ledger, position), line in self.lines.items()
+            (line["version"], position)
+            for (ledger, position), line in self.lines.items()
             if ledger == place and line["stream"] == self.manifest["case"]
         )
         if [version for version, _ in steps] != list(range(1, len(steps) + 1)) or not steps:

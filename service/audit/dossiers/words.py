@@ -54,9 +54,7 @@ STEPS = {
 }
 STEP_OF = {
     **dict.fromkeys(("reported", "verified", "accepted", "registered", "rejected", "reopened", "merged", "split"), "report"),
-    **dict.fromkeys(
-        ("dispatched", "acknowledged", "transferred", "returned", "escalated", "referred", "whistled", "mustered"), "transfer"
-    ),
+    **dict.fromkeys(("dispatched", "acknowledged", "transferred", "returned", "escalated", "referred", "whistled", "mustered"), "transfer"),
     **dict.fromkeys(("handled", "self_handled", "extended", "suspended", "resumed", "checked", "reworked"), "handle"),
     **dict.fromkeys(("evaluated", "closed", "overtime_exempted"), "evaluate"),
 }
