@@ -1,4 +1,4 @@
-"""The pages' own files, as they lie in service/tablet, texts and vendor: no build step, no third-party host, no inline code."""
+"""The pages' own files, as they lie in service/pages, tablet, console, texts and vendor: no build step, no third-party host, no inline code."""
 
 import hashlib
 from functools import cache
@@ -45,6 +45,12 @@ def _answer(folder: str, name: str) -> Response:
     return response
 
 
+@blueprint.operation("GET", "/", policy=PUBLIC, answers=(200, None, "text/html"))
+def show_start() -> Response:
+    """Where to go from here: the tablet, the console, the documentation."""
+    return _answer("pages", "start.html")
+
+
 @blueprint.operation("GET", "/tablet/", policy=PUBLIC, answers=(200, None, "text/html"))
 def show_tablet() -> Response:
     """The tablet: the app of grid workers."""
@@ -55,6 +61,24 @@ def show_tablet() -> Response:
 def show_tablet_file(name: str) -> Response:
     """A page, script or style of the tablet."""
     return _answer("tablet", name)
+
+
+@blueprint.operation("GET", "/console/", policy=PUBLIC, answers=(200, None, "text/html"))
+def show_console() -> Response:
+    """The console: the pages of supervisors, auditors and administrators."""
+    return _answer("console", "index.html")
+
+
+@blueprint.operation("GET", "/console/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "text/html"), errors=(404,))
+def show_console_file(name: str) -> Response:
+    """A page, script or style of the console."""
+    return _answer("console", name)
+
+
+@blueprint.operation("GET", "/pages/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "text/javascript"), errors=(404,))
+def show_shared_file(name: str) -> Response:
+    """What the tablet and the console share."""
+    return _answer("pages", name)
 
 
 @blueprint.operation("GET", "/texts/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "application/json"), errors=(404,))

@@ -9,7 +9,7 @@ import { Report } from "./report.js";
 import { loadRules } from "./rules.js";
 import { online, storage, sync, syncedAt, syncing, tablet, trouble, waiting, workers } from "./state.js";
 import { Today } from "./today.js";
-import { html, language, LANGUAGES, notice, route, showTime, signal, speak, t } from "./ui.js";
+import { html, language, LANGUAGES, notice, route, showTime, signal, speak, t } from "../pages/ui.js";
 import { Visit } from "./visit.js";
 
 const newVersion = signal(null);

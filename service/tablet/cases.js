@@ -2,7 +2,7 @@
 
 import { FORMS, stepsOf } from "./rules.js";
 import { areaNames, categories, draft, items, record, units } from "./state.js";
-import { Choice, computed, Field, go, html, named, showTime, t, useState } from "./ui.js";
+import { Choice, computed, Field, go, html, named, showTime, t, useState } from "../pages/ui.js";
 
 const open = computed(() => items.value.case.map(({ data }) => data).sort((one, other) => (one.due_at ?? "9") < (other.due_at ?? "9") ? -1 : 1));
 

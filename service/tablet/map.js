@@ -2,7 +2,7 @@
 
 import "../vendor/leaflet.js";
 import { items } from "./state.js";
-import { html, useEffect } from "./ui.js";
+import { html, useEffect } from "../pages/ui.js";
 
 const { L } = globalThis;
 

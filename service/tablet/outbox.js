@@ -1,7 +1,7 @@
 /** Every entry of this tablet with what became of it. */
 
 import { entries } from "./state.js";
-import { html, showTime, t, useState } from "./ui.js";
+import { html, showTime, t, useState } from "../pages/ui.js";
 
 function titleOf(kind) {
   const text = t(`kind.${kind}`);

@@ -2,7 +2,8 @@
 
 import { areaNames, grids, record } from "./state.js";
 import { patrol } from "./today.js";
-import { Field, GridChoice, html, showTime, t, useState } from "./ui.js";
+import { GridChoice } from "./grids.js";
+import { Field, html, showTime, t, useState } from "../pages/ui.js";
 
 export function Patrol() {
   return html`<main class="container">

@@ -1,7 +1,7 @@
 /** Who works: enrolment with a code or a QR code, and the PIN that keeps workers of one device apart. */
 
 import { addWorker, leave, logIn, tablet, workers } from "./state.js";
-import { Field, html, signal, t, useEffect, useState } from "./ui.js";
+import { Field, html, signal, t, useEffect, useState } from "../pages/ui.js";
 
 const scanning = signal(false);
 

@@ -1,6 +1,6 @@
 /** Photos: made smaller on the tablet, kept with the outbox, sent apart. */
 
-import { html, t, useEffect, useState } from "./ui.js";
+import { html, t, useEffect, useState } from "../pages/ui.js";
 
 const LONGEST_SIDE = 1600;
 const QUALITY = 0.8;

@@ -2,7 +2,8 @@
 
 import { Photos } from "./photos.js";
 import { areaNames, categories, draft, grids, record } from "./state.js";
-import { Choice, Field, go, GridChoice, html, named, signal, t, useState } from "./ui.js";
+import { GridChoice } from "./grids.js";
+import { Choice, Field, go, html, named, signal, t, useState } from "../pages/ui.js";
 import { subjectOf } from "./visit.js";
 
 const URGENCIES = ["emergency", "urgent", "normal", "complex"];

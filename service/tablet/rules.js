@@ -1,7 +1,7 @@
 /** Which steps of a case this worker may take now: the service's own table, so that buttons and rules never differ. */
 
 import { person, units } from "./state.js";
-import { signal } from "./ui.js";
+import { signal } from "../pages/ui.js";
 
 const rules = signal({});
 

@@ -1,7 +1,7 @@
 /** What the views show: the worker who is logged in on this device, and signals that follow what is stored. */
 
 import { Tablet } from "./gridtrail-sync.js";
-import { computed, say, signal, t, today } from "./ui.js";
+import { computed, say, signal, t, today } from "../pages/ui.js";
 
 const EVERY_MS = 5 * 60_000;
 const SHORT_OF_STORAGE = 0.8;

@@ -1,10 +1,11 @@
 /** Keeps the app's own files on the device, so that it opens in airplane mode and after a reboot. Data never passes through here. */
 
-const CACHE = "gridtrail-1";
+const CACHE = "gridtrail-2";
 const FILES = [
   "./",
   "index.html",
-  ..."app cases gridtrail-sync map outbox patrol people photos report rules state today ui visit".split(" ").map((name) => `${name}.js`),
+  ..."app cases grids gridtrail-sync map outbox patrol people photos report rules state today visit".split(" ").map((name) => `${name}.js`),
+  "../pages/ui.js",
   "tablet.css",
   "icon.svg",
   "manifest.webmanifest",

@@ -3,7 +3,7 @@
 import { stepsOf } from "./rules.js";
 import { entries, items, tablet } from "./state.js";
 import { CaseRow } from "./cases.js";
-import { computed, html, showDay, showTime, t, today } from "./ui.js";
+import { computed, html, showDay, showTime, t, today } from "../pages/ui.js";
 
 export const due = computed(() =>
   items.value.visit

@@ -1,7 +1,8 @@
 /** A visit, from the plan or ad hoc. "No one home" takes three taps: the visit, the outcome, store. */
 
 import { areaNames, carePlan, draft, grids, items, record } from "./state.js";
-import { Choice, Field, go, GridChoice, html, named, t, useState } from "./ui.js";
+import { GridChoice } from "./grids.js";
+import { Choice, Field, go, html, named, t, useState } from "../pages/ui.js";
 
 const OUTCOMES = ["met", "no_one_home", "refused"];
 const CHANNELS = ["at_door", "phone", "video"];

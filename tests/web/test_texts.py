@@ -8,11 +8,11 @@ import service
 from domain.case_status import STATUSES
 
 FOLDER = Path(service.__file__).parent
-PAGES = [path.read_text() for path in (FOLDER / "tablet").glob("*.js")]
+PAGES = [path.read_text() for folder in ("pages", "tablet", "console") for path in (FOLDER / folder).glob("*.js")]
 TEXTS = {path.stem: json.loads(path.read_text()) for path in (FOLDER / "texts").glob("*.json")}
-NAMED = re.compile(r"""(?<![\w.])t\(\s*["`]([a-zA-Z_.]+)["`]""")
-CHOSEN = re.compile(r"""["']([a-z]+\.[a-zA-Z_.]+)["']""")
-MADE = re.compile(r"""t\(\s*`([a-z.]+)\.\$\{""")
+NAMED = re.compile(r"""(?<![\w.])t\(\s*["`]([a-zA-Z0-9_.]+)["`]""")
+CHOSEN = re.compile(r"""["']([a-z_]+\.[a-zA-Z0-9_.]+)["']""")
+MADE = re.compile(r"""t\(\s*`([a-z0-9_.]+)\.\$\{""")
 
 
 def test_both_languages_say_the_same_things_with_the_same_blanks():

@@ -1,12 +1,12 @@
-/** What every view is made of: markup, texts in the chosen language, signals, and a few components. */
+/** What every page of the tablet and of the console is made of: markup, texts in the chosen language, signals, and a few components. */
 
 import htm from "../vendor/htm.js";
-import { useEffect, useState } from "../vendor/preact-hooks.js";
+import { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-hooks.js";
 import { h } from "../vendor/preact.js";
-import { computed, signal } from "../vendor/signals.js";
+import { computed, effect, signal } from "../vendor/signals.js";
 
 export const html = htm.bind(h);
-export { computed, signal, useEffect, useState };
+export { computed, effect, signal, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState };
 
 // ---- languages
 
@@ -29,9 +29,11 @@ export function t(key, said = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => said[name] ?? whole);
 }
 
-const locale = () => (language.value === "zh" ? "zh-CN" : "en-GB");
+export const locale = () => (language.value === "zh" ? "zh-CN" : "en-GB");
 export const showTime = (moment) => new Date(moment).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
 export const showDay = (day) => new Date(`${day}T12:00:00`).toLocaleDateString(locale(), { dateStyle: "medium" });
+/** A number as the language writes it; nothing to show is "—". more: options of Intl.NumberFormat, such as {style: "percent"}. */
+export const showNumber = (number, more = {}) => (number === null || number === undefined || Number.isNaN(number) ? "—" : number.toLocaleString(locale(), more));
 export const today = () => new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 
 /** The name of a coded word of a rulebook: Chinese where the book has it, else the word itself. */
@@ -66,17 +68,6 @@ export function Field({ label, value, onInput, long, why, required, ...more }) {
     ${label}${required ? "" : html` <small>${t("common.optional")}</small>`}
     <${control} value=${value ?? ""} required=${required} onInput=${(event) => onInput(event.target.value)} ...${more} />
     ${why && html`<small>${why}</small>`}
-  </label>`;
-}
-
-/** The grid that an entry is about; nothing is asked where the worker has one. */
-export function GridChoice({ grids, names, value, onChange }) {
-  if (grids.length < 2) return null;
-  return html`<label>
-    ${t("visit.area")}
-    <select value=${value} onChange=${(event) => onChange(event.target.value)}>
-      ${grids.map((code) => html`<option value=${code} selected=${value === code}>${names.get(code) ?? code}</option>`)}
-    </select>
   </label>`;
 }
 

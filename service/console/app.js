@@ -1,0 +1,197 @@
+/** The console: pages of officers, auditors and administrators, on the public interface alone. This file: who is here, and where. */
+
+import { render } from "../vendor/preact.js";
+import { go, html, language, LANGUAGES, notice, route, speak, t, useEffect, useRef, useState } from "../pages/ui.js";
+import { farewell, hasRole, login, logout, session } from "./api.js";
+import { Trouble, UnitName } from "./parts.js";
+
+/** A page whose file is fetched when it is first opened. */
+function later(load) {
+  let View;
+  return function Later(given) {
+    const [told, tell] = useState(View ? "there" : "");
+    useEffect(() => {
+      if (!View) load().then((found) => ((View = found), tell("there")), (problem) => tell(problem));
+    }, []);
+    if (View) return html`<${View} ...${given} />`;
+    return told ? html`<${Trouble} problem=${told} />` : html`<p aria-busy="true">${t("console.loading")}</p>`;
+  };
+}
+
+/** group: the heading in the navigation; a page without one is reached from others. roles: who sees it there; the service decides again. */
+const PAGES = [
+  { path: "cases", key: "nav.open_cases", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./cases.js").then(({ Cases }) => Cases)) },
+  { path: "case", key: "nav.one_case", under: "cases", roles: ["officer", "auditor", "worker"], view: later(() => import("./case.js").then(({ Case }) => Case)) },
+];
+const GROUPS = ["work", "audit", "office"];
+
+const open = (page) => hasRole(...page.roles);
+
+/** What the address says: the page's row, the path's further parts, and the filters. */
+function placeOf(address) {
+  const [path, query = ""] = address.split(/\?(.*)/s);
+  const [, noun, ...rest] = path.split("/").map(decodeURIComponent);
+  const page = noun ? PAGES.find((each) => each.path === noun) : PAGES.find((each) => each.group && open(each));
+  return { page, rest, query: new URLSearchParams(query), path };
+}
+
+function Console() {
+  if (!session.value) return html`<${Login} />`;
+  const { page, rest, query, path } = placeOf(route.value);
+  return html`
+    <a class="skip" href="#main" onClick=${toMain}>${t("console.skip")}</a>
+    <${Bar} page=${page} />
+    <${Sidebar} page=${page} />
+    <main id="main" tabindex="-1">
+      ${page && open(page) ? html`<${page.view} key=${`${session.value.person}:${path}`} rest=${rest} query=${query} session=${session.value} />` : html`<${Nowhere} />`}
+    </main>
+    <p class=${`notice ${notice.value ? "" : "quiet"}`} role="status">${notice.value}</p>
+    <${Arrival} page=${page} path=${path} />
+  `;
+}
+
+function toMain(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+function Nowhere() {
+  return html`<h1>${t("console.nowhere")}</h1><p>${t(session.value.grants.length ? "console.nowhere_why" : "console.no_role")}</p>`;
+}
+
+// ---- arriving at a page: the reader is at its heading, and on the way back where they were
+
+const scrolled = new Map();
+let arrivals = 0;
+addEventListener("scroll", () => history.state?.arrival && scrolled.set(history.state.arrival, scrollY), { passive: true });
+history.scrollRestoration = "manual";
+
+function Arrival({ page, path }) {
+  const first = useRef(true);
+  useEffect(() => {
+    const seen = history.state?.arrival;
+    if (!seen) history.replaceState({ arrival: (arrivals += 1) }, "");
+    document.title = page ? `${t(page.key)} · ${t("app.name")}` : t("app.name");
+    const wasFirst = first.current;
+    first.current = false;
+    return whenThere("#main h1", (heading) => {
+      document.title = `${heading.textContent} · ${t("app.name")}`;
+      heading.tabIndex = -1;
+      if (!wasFirst) heading.focus({ preventScroll: true });
+      scrollTo(0, (seen && scrolled.get(seen)) ?? 0);
+    });
+  }, [path, language.value]);
+  return null;
+}
+
+/** Calls with the element as soon as the page has it; the answer stops the waiting. */
+function whenThere(selector, then) {
+  const found = document.querySelector(selector);
+  if (found) return void then(found);
+  const watch = new MutationObserver(() => {
+    const element = document.querySelector(selector);
+    if (!element) return;
+    watch.disconnect();
+    then(element);
+  });
+  watch.observe(document.getElementById("app"), { childList: true, subtree: true });
+  return () => watch.disconnect();
+}
+
+// ---- around every page
+
+function Bar({ page }) {
+  const menu = useRef();
+  useEffect(() => void (menu.current.open = false), [route.value]);
+  return html`<header class="bar">
+    <details class="menu" ref=${menu}>
+      <summary aria-label=${t("console.menu")}><span aria-hidden="true">☰</span></summary>
+      <${Links} page=${page} />
+    </details>
+    <a class="brand" href="#/">${t("app.name")}</a>
+    <${Person} />
+  </header>`;
+}
+
+const Sidebar = ({ page }) => html`<div class="sidebar"><${Links} page=${page} /></div>`;
+
+function Links({ page }) {
+  const at = page?.under ?? page?.path;
+  return html`<nav aria-label=${t("console.menu")}>
+    ${GROUPS.map((group) => [group, PAGES.filter((each) => each.group === group && open(each))])
+      .filter(([, pages]) => pages.length)
+      .map(
+        ([group, pages]) => html`<h2>${t(`console.group.${group}`)}</h2>
+          <ul>
+            ${pages.map(({ path, key }) => html`<li><a href=${`#/${path}`} aria-current=${path === at ? "page" : undefined}>${t(key)}</a></li>`)}
+          </ul>`,
+      )}
+  </nav>`;
+}
+
+function Person() {
+  const { name, grants } = session.value;
+  const left = () => {
+    go("/");
+    logout();
+  };
+  return html`<details class="person">
+    <summary>${name}</summary>
+    <div>
+      <h2>${t("console.grants")}</h2>
+      <ul>
+        ${grants.map(({ role, unit }) => html`<li>${t(`console.role.${role}`)} · <${UnitName} unit=${unit} /></li>`)}
+        ${!grants.length && html`<li>${t("console.no_role")}</li>`}
+      </ul>
+      <${Languages} />
+      <button class="secondary" onClick=${left}>${t("console.logout")}</button>
+    </div>
+  </details>`;
+}
+
+function Languages() {
+  return html`<div class="languages" role="group" aria-label=${t("console.language")}>
+    ${Object.entries(LANGUAGES).map(([code, name]) => html`<button type="button" class="outline" aria-pressed=${code === language.value} onClick=${() => speak(code)} lang=${code}>${name}</button>`)}
+  </div>`;
+}
+
+// ---- logging in
+
+function Login() {
+  const [said, setSaid] = useState({ name: "", password: "" });
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const heading = useRef();
+  useEffect(() => {
+    document.title = `${t("console.login")} · ${t("app.name")}`;
+    if (farewell.value) heading.current.focus();
+  }, [language.value]);
+  const set = (name) => (event) => setSaid({ ...said, [name]: event.target.value });
+  async function enter(event) {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      await login(said.name.trim(), said.password);
+    } catch (wrong) {
+      setProblem(wrong);
+      setBusy(false);
+    }
+  }
+  return html`<main class="login">
+    <h1 tabindex="-1" ref=${heading}>${t("console.login")}</h1>
+    <p>${t("console.login_to")}</p>
+    ${farewell.value && html`<p role="status" class="farewell">${t(`console.farewell.${farewell.value}`)}</p>`}
+    <form onSubmit=${enter}>
+      <label>${t("console.name")} <input value=${said.name} onInput=${set("name")} autocomplete="username" autocapitalize="none" spellcheck=${false} required maxlength="64" /></label>
+      <label>${t("console.password")} <input type="password" value=${said.password} onInput=${set("password")} autocomplete="current-password" required maxlength="200" /></label>
+      ${problem && html`<${Trouble} problem=${problem} />`}
+      <button aria-busy=${busy} disabled=${busy}>${t("console.enter")}</button>
+    </form>
+    <${Languages} />
+    <p><a href="../">${t("console.start")}</a></p>
+  </main>`;
+}
+
+await speak(language.value);
+render(html`<${Console} />`, document.getElementById("app"));
+document.body.dataset.ready = "yes";

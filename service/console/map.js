@@ -1,0 +1,72 @@
+/** A map without tile servers: the outlines of grids, and points, all WGS-84. Read by every page that shows where things are. */
+
+import "../vendor/leaflet.js";
+import { html, useEffect, useRef } from "../pages/ui.js";
+
+const { L } = globalThis;
+const NEAR = 16;
+
+/**
+ * label    what the map shows, for those who do not see it; a list or table beside it must say the same
+ * areas    [{code, name, polygon, centre}] as GET /v1/areas gives them
+ * look     (area) => {class?, text?}: the class of its outline, and what its tooltip adds to its name
+ * points   [{key, lat, lon, text, class?, onClick?}]
+ * chosen   code of the area that stands out; onArea(code), where an area can be chosen
+ */
+export function Map({ label, areas = [], look, points = [], chosen, onArea }) {
+  const box = useRef();
+  const held = useRef();
+  useEffect(() => {
+    const map = L.map(box.current, { attributionControl: false, keyboard: true, preferCanvas: false });
+    map.setView([32.1, 114.1], 10);
+    held.current = { map, outlines: L.featureGroup().addTo(map), marks: L.featureGroup().addTo(map), shown: "" };
+    const grown = new ResizeObserver(() => map.invalidateSize());
+    grown.observe(box.current);
+    return () => {
+      grown.disconnect();
+      map.remove();
+    };
+  }, []);
+  useEffect(() => {
+    const { outlines } = held.current;
+    outlines.clearLayers();
+    for (const area of areas) outline(area, look?.(area) ?? {}, area.code === chosen, onArea)?.addTo(outlines);
+  }, [areas, look, chosen, onArea]);
+  useEffect(() => {
+    const { marks } = held.current;
+    marks.clearLayers();
+    for (const point of points) mark(point).addTo(marks);
+  }, [points]);
+  useEffect(() => {
+    const { map, outlines, marks, shown } = held.current;
+    // The reader's own view is kept: the map moves only where other areas are shown than before.
+    const now = areas.map(({ code }) => code).join() || (points.length ? "points" : "");
+    if (now === shown) return;
+    held.current.shown = now;
+    const bounds = L.latLngBounds([]).extend(outlines.getBounds()).extend(areas.length ? outlines.getBounds() : marks.getBounds());
+    if (bounds.isValid()) map.fitBounds(bounds, { maxZoom: NEAR, animate: false });
+  }, [areas, points]);
+  return html`<div class="map" ref=${box} role="region" aria-label=${label}></div>`;
+}
+
+function outline(area, { class: tone = "", text }, stands, onArea) {
+  const { code, name, polygon, centre } = area;
+  const className = `outline ${tone} ${stands ? "chosen" : ""}`;
+  const layer = polygon ? L.geoJSON(polygon, { style: { className } }) : centre ? L.circleMarker([centre[1], centre[0]], { radius: 12, className }) : null;
+  layer?.bindTooltip(words(name, text), { sticky: true });
+  if (layer && onArea) layer.on("click", () => onArea(code));
+  return layer;
+}
+
+function mark({ lat, lon, text, class: tone = "", onClick }) {
+  const point = L.circleMarker([lat, lon], { radius: 7, className: `point ${tone}` }).bindTooltip(words(text));
+  if (onClick) point.on("click", onClick);
+  return point;
+}
+
+/** Texts are told as texts: what people wrote is never read as markup. */
+function words(...parts) {
+  const element = document.createElement("span");
+  element.textContent = parts.filter(Boolean).join(" · ");
+  return element;
+}

@@ -1,0 +1,325 @@
+/** What the console's pages are made of: tables, filters in the address, names of things, dialogs, exports. Read by every page. */
+
+import { csv, geojson, xlsx } from "../pages/sheets.js";
+import { Field, html, language, named, route, showNumber, signal, t, useEffect, useId, useRef, useState } from "../pages/ui.js";
+import { allOf, get, session } from "./api.js";
+
+// ---- tables
+
+/**
+ * A table; on a phone each row becomes a card.
+ *
+ * columns  [{key, title, cell?, numeric?, sort?, text?}]: cell(row) gives the markup; sort: true or (row) => value where the rows that are
+ *          shown may be sorted by it; text(row) is what an export says
+ * rowKey   (row) => what a row is known by; select: {chosen: Set of keys, onChange(Set), label(row)}; mark: (row) => class of the row
+ */
+export function Table({ caption, columns, rows, rowKey, select, mark }) {
+  const [order, setOrder] = useState({ key: "", down: false });
+  const by = columns.find(({ key }) => key === order.key);
+  const value = by && (by.sort === true ? (row) => row[by.key] : by.sort);
+  const shown = by ? [...rows].sort((one, other) => compare(value(one), value(other)) * (order.down ? -1 : 1)) : rows;
+  const toggle = (key) => setOrder(order.key === key ? (order.down ? { key: "", down: false } : { key, down: true }) : { key, down: false });
+  return html`<div class="table" role="region" aria-label=${caption} tabindex="0">
+    <table role="table">
+      <caption>${caption}</caption>
+      <thead role="rowgroup">
+        <tr role="row">
+          ${select && html`<th role="columnheader" scope="col" class="choose"><${ChooseAll} rows=${rows} rowKey=${rowKey} select=${select} /></th>`}
+          ${columns.map(
+            ({ key, title, numeric, sort }) => html`<th role="columnheader" scope="col" class=${numeric ? "numeric" : ""} aria-sort=${key === order.key ? (order.down ? "descending" : "ascending") : undefined}>
+              ${sort ? html`<button type="button" class="sort" onClick=${() => toggle(key)}>${title}<span aria-hidden="true">${key === order.key ? (order.down ? " ▾" : " ▴") : " ▹"}</span></button>` : title}
+            </th>`,
+          )}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">
+        ${shown.map(
+          (row) => html`<tr role="row" key=${rowKey(row)} class=${mark?.(row) ?? ""}>
+            ${select && html`<td role="cell" class="choose"><${ChooseOne} row=${row} rowKey=${rowKey} select=${select} /></td>`}
+            ${columns.map(({ key, title, cell, numeric }) => html`<td role="cell" class=${numeric ? "numeric" : ""} data-title=${title}>${cell ? cell(row) : shownValue(row[key])}</td>`)}
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+const shownValue = (value) => (typeof value === "number" ? showNumber(value) : (value ?? "—"));
+const compare = (one, other) =>
+  (one ?? "") === (other ?? "") ? 0 : (one ?? null) === null ? 1 : (other ?? null) === null ? -1 : typeof one === "number" ? one - other : String(one).localeCompare(String(other), language.value);
+
+function ChooseAll({ rows, rowKey, select: { chosen, onChange } }) {
+  const keys = rows.map(rowKey);
+  const all = keys.length > 0 && keys.every((key) => chosen.has(key));
+  return html`<input type="checkbox" aria-label=${t("console.choose_all")} checked=${all} indeterminate=${!all && chosen.size > 0} onChange=${() => onChange(new Set(all ? [] : keys))} />`;
+}
+
+function ChooseOne({ row, rowKey, select: { chosen, onChange, label } }) {
+  const key = rowKey(row);
+  const toggle = () => {
+    const next = new Set(chosen);
+    if (!next.delete(key)) next.add(key);
+    onChange(next);
+  };
+  return html`<input type="checkbox" aria-label=${t("console.choose", { what: label?.(row) ?? key })} checked=${chosen.has(key)} onChange=${toggle} />`;
+}
+
+/** The button under a list that has more; nothing where it has not. */
+export function More({ next, onMore, busy }) {
+  return next ? html`<p class="more"><button type="button" class="secondary" aria-busy=${Boolean(busy)} disabled=${Boolean(busy)} onClick=${onMore}>${t("console.more")}</button></p>` : null;
+}
+
+export const Empty = ({ children }) => html`<p class="empty">${children ?? t("console.empty")}</p>`;
+
+/** What went wrong, in a sentence. */
+export function Trouble({ problem }) {
+  if (!problem) return null;
+  return html`<p role="alert" class="trouble">${sentenceOf(problem)}</p>`;
+}
+
+/** The sentence of a problem: ours where there is one for its code, else what the service said. */
+export function sentenceOf(problem) {
+  const ours = t(`console.problem.${problem.code}`);
+  if (!ours.startsWith("console.")) return ours;
+  const fields = Object.entries(problem.fields ?? {}).map(([name, said]) => `${name}: ${said}`);
+  return [t("console.problem"), problem.detail ?? problem.title ?? problem.message, ...fields].filter(Boolean).join(" ");
+}
+
+// ---- filters, which live in the address
+
+/** The address with other filters. No new step in the browser's history: "back" leads to the page before. */
+export function setQuery(path, said) {
+  const left = [...new URLSearchParams(said)].filter(([, value]) => value !== "");
+  history.replaceState(history.state, "", `#/${path}${left.length ? `?${new URLSearchParams(left)}` : ""}`);
+  route.value = location.hash.slice(1);
+}
+
+/** fields: [{name, label, kind: "choice" | "text" | "area" | "day" | "flag", options: [[value, text]], first: text of "any"}]. */
+export function Filters({ fields, query, path, children }) {
+  const set = (name, value) => setQuery(path, { ...Object.fromEntries(query), [name]: value });
+  const narrowed = fields.some(({ name }) => query.get(name));
+  return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
+    ${fields.map((field) => html`<${Filter} key=${field.name} ...${field} value=${query.get(field.name) ?? ""} onChange=${(value) => set(field.name, value)} />`)}
+    ${narrowed && html`<button type="button" class="outline" onClick=${() => setQuery(path, Object.fromEntries([...query].filter(([name]) => !fields.some((field) => field.name === name))))}>${t("console.clear")}</button>`}
+    ${children}
+  </form>`;
+}
+
+function Filter({ label, kind, value, onChange, options = [], first, ...more }) {
+  if (kind === "flag") return html`<label class="flag"><input type="checkbox" checked=${value === "true"} onChange=${(event) => onChange(event.target.checked ? "true" : "")} /> ${label}</label>`;
+  if (kind === "area") return html`<label>${label} <${AreaChoice} value=${value} onChange=${onChange} ...${more} /></label>`;
+  if (kind === "day") return html`<label>${label} <input type="date" value=${value} onChange=${(event) => onChange(event.target.value)} ...${more} /></label>`;
+  if (kind === "text") return html`<label>${label} <${Typed} value=${value} onChange=${onChange} ...${more} /></label>`;
+  return html`<label>${label} <${Select} value=${value} onChange=${onChange} options=${[["", first ?? t("console.any")], ...options]} /></label>`;
+}
+
+/** A choice of [value, text], or of {group, options}. */
+export function Select({ value, onChange, options, ...more }) {
+  const one = ([each, text]) => html`<option key=${each} value=${each} selected=${each === value}>${text}</option>`;
+  return html`<select value=${value} onChange=${(event) => onChange(event.target.value)} ...${more}>
+    ${options.map((each) => (Array.isArray(each) ? one(each) : html`<optgroup key=${each.group} label=${each.group}>${each.options.map(one)}</optgroup>`))}
+  </select>`;
+}
+
+const PAUSE_MS = 400;
+/** A text that is asked for once its writer pauses. */
+function Typed({ value, onChange, ...more }) {
+  const [said, setSaid] = useState(value);
+  const timer = useRef();
+  useEffect(() => setSaid(value), [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const later = ({ target }) => {
+    setSaid(target.value);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onChange(target.value), PAUSE_MS);
+  };
+  return html`<input type="search" value=${said} onInput=${later} maxlength="100" ...${more} />`;
+}
+
+// ---- names of things
+
+const areas = signal({});
+let asked = new Set();
+let asking;
+const TOGETHER = 100;
+
+/** Names of areas are asked for together, and kept while the person is here. */
+function wantArea(code) {
+  if (areas.peek()[code] !== undefined || asked.has(code)) return;
+  asked.add(code);
+  asking ??= setTimeout(async () => {
+    const codes = [...asked];
+    asked = new Set();
+    asking = undefined;
+    areas.value = { ...areas.value, ...Object.fromEntries(codes.map((each) => [each, null])) };
+    for (let at = 0; at < codes.length; at += TOGETHER) {
+      const some = codes.slice(at, at + TOGETHER);
+      const page = await get("/v1/areas", { codes: some.join(","), outlines: false, limit: TOGETHER }).catch(() => ({ items: [] }));
+      areas.value = { ...areas.value, ...Object.fromEntries(page.items.map((area) => [area.code, area])) };
+    }
+  }, 20);
+}
+
+let whose = null;
+/** Names that one person may see are not shown to the next. */
+session.subscribe((now) => {
+  if (now?.person !== whose) areas.value = {};
+  whose = now?.person ?? null;
+});
+
+/** The name of an area as far as it is known yet; its code otherwise. */
+export const areaName = (code) => {
+  wantArea(code);
+  return areas.value[code]?.name ?? code;
+};
+export const AreaName = ({ code }) => (code ? html`<span class="area" title=${code}>${areaName(code)}</span>` : "—");
+
+/** A unit: an area's own office, or a department of it. */
+export const unitName = (unit) => {
+  const [area, department] = unit.split("/");
+  return department ? `${areaName(area)} · ${departmentName(department)}` : areaName(area);
+};
+const departmentName = (word) => {
+  const ours = t(`console.department.${word}`);
+  return ours.startsWith("console.") ? word.replaceAll("_", " ") : ours;
+};
+export const UnitName = ({ unit }) => (unit ? html`<span class="area" title=${unit}>${unitName(unit)}</span>` : "—");
+
+/** People are known by their ids; no list of the service tells names. */
+export const personName = (person) => (!person ? "—" : person === session.value?.person ? t("console.me") : person.slice(0, 8));
+export const PersonName = ({ person }) => (person ? html`<span class="person-name" title=${person}>${personName(person)}</span>` : "—");
+
+const TONES = { reported: "new", verified: "new", accepted: "new", rework: "warn", check_failed: "warn", mustering: "warn", suspended: "still", merged: "still", rejected: "over", closed: "over", checked: "done", handled: "done", self_handled: "done" };
+export const Status = ({ status }) => html`<span class=${`status ${TONES[status] ?? "going"}`}>${t(`status.${status}`)}</span>`;
+
+/** The newest category books: {code: {name, zh, private}}, by scheme/version. */
+const books = signal(null);
+export function useCategories() {
+  useEffect(() => {
+    if (books.value) return;
+    books.value = {};
+    allOf("/v1/rulebooks", { kind: "categories" })
+      .then((found) => (books.value = Object.fromEntries(found.map(({ content }) => [`${content.scheme}/${content.version}`, content]))))
+      .catch(() => (books.value = null));
+  }, []);
+  return books.value ?? {};
+}
+export function categoryName(category) {
+  const at = category.lastIndexOf("/");
+  const code = category.slice(at + 1);
+  return named(books.value?.[category.slice(0, at)]?.codes[code] ?? {}, code);
+}
+
+// ---- an area, chosen step by step down the tree
+
+const LENGTHS = [4, 6, 9, 12, 15, 17];
+const below = (code) => LENGTHS[LENGTHS.indexOf(code.length) + 1];
+const LEVELS = { 6: "county", 9: "subdistrict", 12: "community", 15: "grid", 17: "micro_grid" };
+const children = new Map();
+
+function childrenOf(code) {
+  const key = `${session.value.person}:${code}`;
+  if (!children.has(key)) {
+    const asked = below(code) ? allOf("/v1/areas", { area: code, level: LEVELS[below(code)], outlines: false }) : Promise.resolve([]);
+    children.set(key, asked);
+    asked.catch(() => children.delete(key));
+  }
+  return children.get(key);
+}
+
+/** One list: everything, the way down to what is chosen, and what lies in it. kinds: of grids; none but these are offered. */
+export function AreaChoice({ value, onChange, kinds, ...more }) {
+  const roots = [...new Set(session.value.grants.map(({ unit }) => unit.split("/")[0]))].sort();
+  const at = value || (roots.length === 1 ? roots[0] : "");
+  const [inside, setInside] = useState([]);
+  useEffect(() => {
+    let wanted = true;
+    setInside([]);
+    if (at) childrenOf(at).then((found) => wanted && setInside(found), () => undefined);
+    return () => (wanted = false);
+  }, [at]);
+  const root = roots.find((each) => at.startsWith(each));
+  const way = root ? LENGTHS.filter((length) => root.length <= length && length <= at.length).map((length) => at.slice(0, length)) : at ? [at] : roots;
+  const offered = inside.filter(({ kind }) => !kinds || !kind || kinds.includes(kind));
+  const indented = (depth, text) => `${"\u2003".repeat(depth)}${text}`;
+  const options = [
+    ["", t("console.all_areas")],
+    ...way.map((code, depth) => [code, indented(root ? depth : 0, areaName(code))]),
+    ...offered.filter(({ code }) => !way.includes(code)).map(({ code, name }) => [code, indented(way.length, name)]),
+  ];
+  return html`<${Select} value=${value} onChange=${onChange} options=${options} ...${more} />`;
+}
+
+// ---- dialogs
+
+/** A dialog above the page: Escape closes it, the keyboard stays inside, and the focus goes back where it was. */
+export function Dialog({ title, onClose, children }) {
+  const box = useRef();
+  const id = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    box.current.showModal();
+    return () => before?.isConnected && before.focus();
+  }, []);
+  return html`<dialog ref=${box} aria-labelledby=${id} onCancel=${(event) => (event.preventDefault(), onClose())}>
+    <article>
+      <header>
+        <h2 id=${id}>${title}</h2>
+        <button type="button" class="close" aria-label=${t("console.close")} onClick=${onClose}>×</button>
+      </header>
+      ${children}
+    </article>
+  </dialog>`;
+}
+
+/** A reason in words. */
+export const Reason = ({ value, onInput, label, required = true, ...more }) =>
+  html`<${Field} label=${label ?? t("console.reason")} value=${value} onInput=${onInput} long required=${required} maxlength="2000" rows="3" ...${more} />`;
+
+// ---- files
+
+/** Gives a file to the reader. */
+export function save(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/**
+ * Saves rows as they are shown. columns: those of the table (text(row) where there is one, else row[key]); format: "csv", "xlsx", or
+ * "geojson", for which a row has geometry, or lat and lon, and features without a place have a null geometry.
+ */
+export function exportRows(name, columns, rows, format) {
+  const cell = ({ key, text }, row) => (text ? text(row) : row[key]) ?? "";
+  const file = `${name}.${format}`;
+  if (format === "geojson") return save(geojson(rows.map((row) => ({ geometry: geometryOf(row), properties: Object.fromEntries(columns.map((column) => [column.key, cell(column, row)])) }))), file);
+  const table = [columns.map(({ title }) => title), ...rows.map((row) => columns.map((column) => cell(column, row)))];
+  return save(format === "csv" ? csv(table) : xlsx(table, name), file);
+}
+
+function geometryOf({ geometry, lat, lon }) {
+  if (geometry) return geometry;
+  return typeof lat === "number" && typeof lon === "number" ? { type: "Point", coordinates: [lon, lat] } : null;
+}
+
+/** Buttons that save what is shown. rows: a list, or what gives (a promise of) one. */
+export function Exports({ name, columns, rows, formats = ["csv", "xlsx"] }) {
+  const [busy, setBusy] = useState("");
+  const [problem, setProblem] = useState(null);
+  async function saveAs(format) {
+    setBusy(format);
+    setProblem(null);
+    try {
+      exportRows(name, columns, typeof rows === "function" ? await rows() : rows, format);
+    } catch (wrong) {
+      setProblem(wrong);
+    }
+    setBusy("");
+  }
+  return html`<div class="exports" role="group" aria-label=${t("console.export")}>
+    ${formats.map((format) => html`<button type="button" class="outline" aria-busy=${busy === format} disabled=${Boolean(busy)} onClick=${() => saveAs(format)}>${t(`console.as.${format}`)}</button>`)}
+    <${Trouble} problem=${problem} />
+  </div>`;
+}
