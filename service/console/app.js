@@ -22,6 +22,11 @@ function later(load) {
 const PAGES = [
   { path: "cases", key: "nav.open_cases", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./cases.js").then(({ Cases }) => Cases)) },
   { path: "case", key: "nav.one_case", under: "cases", roles: ["officer", "auditor", "worker"], view: later(() => import("./case.js").then(({ Case }) => Case)) },
+  { path: "visits", key: "visits.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./visits.js").then(({ Visits }) => Visits)) },
+  { path: "coverage", key: "coverage.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./coverage.js").then(({ Coverage }) => Coverage)) },
+  { path: "workload", key: "workload.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./workload.js").then(({ Workload }) => Workload)) },
+  { path: "tablets", key: "tablets.title", group: "work", roles: ["officer", "auditor", "administrator"], view: later(() => import("./tablets.js").then(({ Tablets }) => Tablets)) },
+  { path: "refusals", key: "refusals.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./refusals.js").then(({ Refusals }) => Refusals)) },
 ];
 const GROUPS = ["work", "audit", "office"];
 

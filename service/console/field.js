@@ -1,0 +1,138 @@
+/** What the pages of field work share: lists that grow page by page, the choice of a worker, days, a batch of decisions. */
+
+import { html, showNumber, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
+import { addressOf, allOf, get, hasRole, useData } from "./api.js";
+import { areaName, Dialog, personName, Reason, Select, sentenceOf } from "./parts.js";
+
+const EVERY_MS = 60_000;
+const PAGE = 100;
+
+// ---- lists
+
+/**
+ * A list page by page: {first, items, next, more, busy, problem, loading, reload}. first: the first page's whole answer. It is asked anew
+ * every minute as long as only one page is shown: what somebody is reading further down does not move.
+ */
+export function usePages(path, query) {
+  const address = addressOf(path, query);
+  const [added, setAdded] = useState({ address, pages: [] });
+  const pages = added.address === address ? added.pages : [];
+  const { data, problem, loading, reload } = useData(path, { ...query, limit: PAGE }, { every: pages.length ? undefined : EVERY_MS });
+  const [busy, setBusy] = useState(false);
+  const [fault, setFault] = useState(null);
+  const last = pages.at(-1) ?? data;
+  async function more() {
+    setBusy(true);
+    setFault(null);
+    try {
+      const page = await get(path, { ...query, limit: PAGE, cursor: last.next });
+      setAdded({ address, pages: [...pages, page] });
+    } catch (wrong) {
+      setFault(wrong);
+    }
+    setBusy(false);
+  }
+  const again = () => (setAdded({ address, pages: [] }), reload());
+  const items = useMemo(() => [data, ...pages].flatMap((page) => page?.items ?? []), [data, added]);
+  return { first: data, items, next: last?.next ?? null, more, busy, problem: problem ?? fault, loading, reload: again };
+}
+
+/** All rows under the same filters, for a file: what is shown, and what would be shown by "more". */
+export const everyRow = (path, query) => () => allOf(path, query);
+
+/** The columns of a table: a file has more, where a cell says two things. */
+export const shown = (columns) => columns.filter(({ onlyInFile }) => !onlyInFile);
+
+/** The filters that the service knows, of those in the address. */
+export const picked = (query, ...names) => Object.fromEntries(names.map((name) => [name, query.get(name) ?? ""]));
+
+// ---- people
+
+/** The workers of an area (or of all that is seen) on a day: [{person, units}], by person. Nobody for those who may not read it. */
+export function useWorkers(area) {
+  const [found, setFound] = useState([]);
+  const may = hasRole("officer", "auditor", "administrator");
+  useEffect(() => {
+    let wanted = true;
+    if (may) allOf("/v1/people", { role: "worker", area, day: today() }).then((rows) => wanted && setFound(byPerson(rows)), () => wanted && setFound([]));
+    return () => (wanted = false);
+  }, [area, may]);
+  return found;
+}
+
+function byPerson(rows) {
+  const found = new Map();
+  for (const { person, unit } of rows) found.set(person, [...(found.get(person) ?? []), unit]);
+  return [...found].map(([person, units]) => ({ person, units }));
+}
+
+/** A filter's options: each worker with the grids that the worker has. */
+export const workerOptions = (workers) => workers.map(({ person, units }) => [person, `${personName(person)} · ${units.slice(0, 2).map(areaName).join(t("visits.comma"))}${units.length > 2 ? "…" : ""}`]);
+
+export function WorkerChoice({ workers, value, onChange, label }) {
+  return html`<label>${label} <${Select} value=${value} onChange=${onChange} required options=${[["", t("tablets.choose_worker")], ...workerOptions(workers)]} /></label>`;
+}
+
+// ---- days
+
+const DAY_MS = 86_400_000;
+const noon = (day) => new Date(`${day}T12:00:00Z`).getTime();
+/** Today where this browser is; what the service answers says what day it is in the city. */
+export const today = () => new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
+export const dayPlus = (day, days) => new Date(noon(day) + days * DAY_MS).toISOString().slice(0, 10);
+export const daysBetween = (one, other) => Math.round((noon(other) - noon(one)) / DAY_MS);
+/** A day that an address may hold, or what stands for it. */
+export const dayOr = (said, otherwise) => (/^\d{4}-\d{2}-\d{2}$/.test(said ?? "") && !Number.isNaN(noon(said)) ? said : otherwise);
+
+/** A share in words: "—" where nothing was due. */
+export const share = (part, whole) => (whole ? showNumber(part / whole, { style: "percent", maximumFractionDigits: 0 }) : "—");
+
+// ---- one decision on many things
+
+/**
+ * Asks for a reason and does one thing after the other, in the order given; says what could not be done, and why.
+ *
+ * rows  what it is done to; act(row, reason): a promise; done(count): words; needed: whether a reason must be given
+ */
+export function Decide({ title, explain, rows, act, label, needed = true, done, onClose }) {
+  const [reason, setReason] = useState("");
+  const [at, setAt] = useState(null);
+  const [wrong, setWrong] = useState([]);
+  const [finished, setFinished] = useState(false);
+  const answer = useRef();
+  useEffect(() => void (finished && answer.current?.focus()), [finished]);
+  async function decide(event) {
+    event.preventDefault();
+    const faults = [];
+    for (const [number, row] of rows.entries()) {
+      setAt(number);
+      await act(row, reason.trim() || undefined).catch((problem) => faults.push([row, problem]));
+    }
+    setAt(null);
+    setWrong(faults);
+    if (faults.length) return setFinished(true);
+    onClose(done(rows.length));
+  }
+  if (finished)
+    return html`<${Dialog} title=${title} onClose=${() => onClose(rows.length > wrong.length ? done(rows.length - wrong.length) : "")}>
+      <p tabindex="-1" ref=${answer}>${t("refusals.some_failed", { count: wrong.length, all: rows.length })}</p>
+      <ul>${wrong.map(([row, problem]) => html`<li><strong>${label(row)}</strong>: ${sentence(problem)}</li>`)}</ul>
+    <//>`;
+  return html`<${Dialog} title=${title} onClose=${() => at === null && onClose("")}>
+    <form onSubmit=${decide}>
+      ${explain && html`<p>${explain}</p>`}
+      ${rows.length === 1 ? html`<p class="muted">${label(rows[0])}</p>` : html`<p class="muted">${t("refusals.chosen", { count: rows.length })}</p>`}
+      <${Reason} value=${reason} onInput=${setReason} required=${needed} />
+      <footer>
+        <button type="button" class="secondary" disabled=${at !== null} onClick=${() => onClose("")}>${t("common.cancel")}</button>
+        <button aria-busy=${at !== null} disabled=${at !== null}>${at !== null && rows.length > 1 ? t("refusals.progress", { at: at + 1, all: rows.length }) : title}</button>
+      </footer>
+    </form>
+  <//>`;
+}
+
+/** A problem in words: that of the rule, in the reader's language, where a rule said no. */
+export function sentence(problem) {
+  const ours = t(`refusal.${problem.code}`);
+  return ours.startsWith("refusal.") ? sentenceOf(problem) : ours;
+}
