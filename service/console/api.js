@@ -152,7 +152,7 @@ export function useData(path, query = {}, { every } = {}) {
     let wanted = true;
     const known = held.current.address === address ? held.current : {};
     tell((before) => ({ ...before, loading: true }));
-    ask(address, known.etag)
+    ask(address, {}, known)
       .then(({ etag, data }) => {
         if (!wanted) return;
         if (data !== undefined) held.current = { address, etag, data };
@@ -175,8 +175,13 @@ export function useData(path, query = {}, { every } = {}) {
 }
 
 /** {etag, data}; data undefined where nothing changed since etag. */
-async function ask(address, etag) {
-  const answer = await asked(address, { etag });
+export async function ask(path, query = {}, { etag } = {}) {
+  const answer = await asked(addressOf(path, query), { etag });
   if (answer.status === 304) return { etag };
   return { etag: answer.headers.get("ETag"), data: await answered(answer) };
+}
+
+/** Brings bytes, such as a photo. */
+export async function putFile(path, blob) {
+  await answered(await asked(path, { method: "PUT", body: blob, headers: { "Content-Type": blob.type } }));
 }

@@ -21,6 +21,7 @@ function later(load) {
 /** group: the heading in the navigation; a page without one is reached from others. roles: who sees it there; the service decides again. */
 const PAGES = [
   { path: "cases", key: "nav.open_cases", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./cases.js").then(({ Cases }) => Cases)) },
+  { path: "report", key: "report_page.title", under: "cases", roles: ["officer", "worker"], view: later(() => import("./report.js").then(({ Report }) => Report)) },
   { path: "case", key: "nav.one_case", under: "cases", roles: ["officer", "auditor", "worker"], view: later(() => import("./case.js").then(({ Case }) => Case)) },
   { path: "visits", key: "visits.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./visits.js").then(({ Visits }) => Visits)) },
   { path: "coverage", key: "coverage.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./coverage.js").then(({ Coverage }) => Coverage)) },

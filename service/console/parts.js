@@ -81,6 +81,8 @@ export function Trouble({ problem }) {
 export function sentenceOf(problem) {
   const ours = t(`console.problem.${problem.code}`);
   if (!ours.startsWith("console.")) return ours;
+  const rule = t(`refusal.${problem.code}`);
+  if (!rule.startsWith("refusal.")) return rule;
   const fields = Object.entries(problem.fields ?? {}).map(([name, said]) => `${name}: ${said}`);
   return [t("console.problem"), problem.detail ?? problem.title ?? problem.message, ...fields].filter(Boolean).join(" ");
 }
@@ -139,25 +141,36 @@ function Typed({ value, onChange, ...more }) {
 // ---- names of things
 
 const areas = signal({});
-let asked = new Set();
-let asking;
+const coming = new Map();
+let queue = [];
 const TOGETHER = 100;
 
-/** Names of areas are asked for together, and kept while the person is here. */
-function wantArea(code) {
-  if (areas.peek()[code] !== undefined || asked.has(code)) return;
-  asked.add(code);
-  asking ??= setTimeout(async () => {
-    const codes = [...asked];
-    asked = new Set();
-    asking = undefined;
-    areas.value = { ...areas.value, ...Object.fromEntries(codes.map((each) => [each, null])) };
-    for (let at = 0; at < codes.length; at += TOGETHER) {
-      const some = codes.slice(at, at + TOGETHER);
-      const page = await get("/v1/areas", { codes: some.join(","), outlines: false, limit: TOGETHER }).catch(() => ({ items: [] }));
-      areas.value = { ...areas.value, ...Object.fromEntries(page.items.map((area) => [area.code, area])) };
-    }
-  }, 20);
+/** Names of areas are asked for together, and kept while the person is here. A promise, for who cannot wait for the signal. */
+export function areaKnown(code) {
+  if (areas.peek()[code] !== undefined) return Promise.resolve();
+  if (!coming.has(code)) {
+    if (!queue.length) setTimeout(askForNames, 20);
+    queue.push(code);
+    let resolve;
+    coming.set(code, { promise: new Promise((settle) => (resolve = settle)), resolve: () => resolve() });
+  }
+  return coming.get(code).promise;
+}
+
+async function askForNames() {
+  const codes = queue;
+  queue = [];
+  const found = Object.fromEntries(codes.map((code) => [code, null]));
+  for (let at = 0; at < codes.length; at += TOGETHER) {
+    const some = codes.slice(at, at + TOGETHER);
+    const page = await get("/v1/areas", { codes: some.join(","), outlines: false, limit: TOGETHER }).catch(() => ({ items: [] }));
+    for (const area of page.items) found[area.code] = area;
+  }
+  areas.value = { ...areas.value, ...found };
+  for (const code of codes) {
+    coming.get(code)?.resolve();
+    coming.delete(code);
+  }
 }
 
 let whose = null;
@@ -169,7 +182,7 @@ session.subscribe((now) => {
 
 /** The name of an area as far as it is known yet; its code otherwise. */
 export const areaName = (code) => {
-  wantArea(code);
+  areaKnown(code);
   return areas.value[code]?.name ?? code;
 };
 export const AreaName = ({ code }) => (code ? html`<span class="area" title=${code}>${areaName(code)}</span>` : "—");
@@ -179,7 +192,8 @@ export const unitName = (unit) => {
   const [area, department] = unit.split("/");
   return department ? `${areaName(area)} · ${departmentName(department)}` : areaName(area);
 };
-const departmentName = (word) => {
+/** What a department is called. */
+export const departmentName = (word) => {
   const ours = t(`console.department.${word}`);
   return ours.startsWith("console.") ? word.replaceAll("_", " ") : ours;
 };
@@ -227,8 +241,12 @@ function childrenOf(code) {
   return children.get(key);
 }
 
-/** One list: everything, the way down to what is chosen, and what lies in it. kinds: of grids; none but these are offered. */
-export function AreaChoice({ value, onChange, kinds, ...more }) {
+/**
+ * One list: everything, the way down to what is chosen, and what lies in it.
+ *
+ * kinds: of grids; none but these are offered. first: what choosing nothing is called. also: codes outside of what the person may see.
+ */
+export function AreaChoice({ value, onChange, kinds, first, also = [], ...more }) {
   const roots = [...new Set(session.value.grants.map(({ unit }) => unit.split("/")[0]))].sort();
   const at = value || (roots.length === 1 ? roots[0] : "");
   const [inside, setInside] = useState([]);
@@ -239,11 +257,12 @@ export function AreaChoice({ value, onChange, kinds, ...more }) {
     return () => (wanted = false);
   }, [at]);
   const root = roots.find((each) => at.startsWith(each));
-  const way = root ? LENGTHS.filter((length) => root.length <= length && length <= at.length).map((length) => at.slice(0, length)) : at ? [at] : roots;
+  const way = root ? LENGTHS.filter((length) => root.length <= length && length <= at.length).map((length) => at.slice(0, length)) : at ? [at].filter((code) => !also.includes(code)) : roots;
   const offered = inside.filter(({ kind }) => !kinds || !kind || kinds.includes(kind));
   const indented = (depth, text) => `${"\u2003".repeat(depth)}${text}`;
   const options = [
-    ["", t("console.all_areas")],
+    ["", first ?? t("console.all_areas")],
+    ...also.map((code) => [code, `${t(`console.level.${code.length}`)} ${code}`]),
     ...way.map((code, depth) => [code, indented(root ? depth : 0, areaName(code))]),
     ...offered.filter(({ code }) => !way.includes(code)).map(({ code, name }) => [code, indented(way.length, name)]),
   ];
@@ -304,7 +323,7 @@ function geometryOf({ geometry, lat, lon }) {
   return typeof lat === "number" && typeof lon === "number" ? { type: "Point", coordinates: [lon, lat] } : null;
 }
 
-/** Buttons that save what is shown. rows: a list, or what gives (a promise of) one. */
+/** Buttons that save what is shown. rows: a list, or (format) => a promise of one. */
 export function Exports({ name, columns, rows, formats = ["csv", "xlsx"] }) {
   const [busy, setBusy] = useState("");
   const [problem, setProblem] = useState(null);
@@ -312,7 +331,7 @@ export function Exports({ name, columns, rows, formats = ["csv", "xlsx"] }) {
     setBusy(format);
     setProblem(null);
     try {
-      exportRows(name, columns, typeof rows === "function" ? await rows() : rows, format);
+      exportRows(name, columns, typeof rows === "function" ? await rows(format) : rows, format);
     } catch (wrong) {
       setProblem(wrong);
     }
