@@ -1,5 +1,7 @@
 """A terminal for the tests: runs commands on a fresh database, in a folder of its own."""
 
+import gc
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from service.wiring import Gridtrail
 
 DATA = Path(__file__).parent.parent / "data"
 ST_LOUIS = {"GRIDTRAIL_CITY": "2951", "GRIDTRAIL_TIME_ZONE": "America/Chicago"}
+
+LAST = "2026-11-20"
+"""The last day of the demo city's week."""
 
 Terminal = Callable[..., Result]
 
@@ -40,6 +45,25 @@ def terminal(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def any_terminal(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal on each store."""
     return terminal_on(database_url, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the demo city: its database, made by the migrations, keys, journals and tablets. Made once, for tests to copy."""
+    folder = tmp_path_factory.mktemp("planted")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run = terminal_on(f"sqlite:///{folder}/gridtrail.db", folder, monkeypatch)
+        run("db", "upgrade")
+        run("seed", "--last-day", LAST)
+    gc.collect()  # The commands were processes of their own: their connections are gone.
+    return folder
+
+
+@pytest.fixture
+def seeded(planted: Path, terminal: Terminal, tmp_path: Path) -> Terminal:
+    """A terminal on a copy of the demo city."""
+    shutil.copytree(planted, tmp_path, dirs_exist_ok=True)
+    return terminal
 
 
 @pytest.fixture

@@ -10,20 +10,19 @@ from service.wiring import Gridtrail
 from tests.cli.conftest import Terminal
 
 
-def test_the_seeded_week_holds_and_a_changed_head_does_not(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
-    terminal("seed", "--last-day", "2026-11-20")
+def test_the_seeded_week_holds_and_a_changed_head_does_not(seeded: Terminal, pieces: Callable[..., Gridtrail]) -> None:
     gridtrail = pieces()
     gridtrail.publisher.turn()
     url, key = gridtrail.config.database_url, str(gridtrail.signer.verifier)
-    output = terminal("audit", "verify", url, "--key", key).output
+    output = seeded("audit", "verify", url, "--key", key).output
     assert "events judged by the rules" in output
     assert "Everything that was checked holds." in output
     with gridtrail.database.begin() as conn:
         conn.execute(sa.update(ledgers).where(ledgers.c.ledger == "411502001").values(root=bytes(32)))
-    told = orjson.loads(terminal("audit", "verify", url, "--key", key, "--json", "--without-read-models", code=1).output)
+    told = orjson.loads(seeded("audit", "verify", url, "--key", key, "--json", "--without-read-models", code=1).output)
     assert not told["holds"]
     assert [(each["ledger"], each["kind"]) for each in told["listed"]] == [("411502001", "head_wrong")]
-    stopped = terminal("audit", "verify", url, "--stop-after", 1, code=1).output
+    stopped = seeded("audit", "verify", url, "--stop-after", 1, code=1).output
     assert "there may be more" in stopped
 
 

@@ -26,13 +26,6 @@ from tests.cli.conftest import Terminal
 LEDGER = "411502001"
 
 
-@pytest.fixture
-def seeded(terminal: Terminal) -> Terminal:
-    """A terminal on the demo city."""
-    terminal("seed", "--last-day", "2026-11-20")
-    return terminal
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(terminal: Terminal, command: str) -> None:
     assert "Usage: gridtrail" in terminal(command, "--help").output

@@ -6,11 +6,10 @@ from projections import READ_MODELS
 from tests.cli.conftest import Terminal
 
 
-def test_all_read_models_are_rebuilt_in_one_pass_by_one_process_or_several(terminal: Terminal) -> None:
-    terminal("seed", "--last-day", "2026-11-20")
-    told = terminal("engine", "rebuild", "--all").output
+def test_all_read_models_are_rebuilt_in_one_pass_by_one_process_or_several(seeded: Terminal) -> None:
+    told = seeded("engine", "rebuild", "--all").output
     assert f"All {len(READ_MODELS)} read models were rebuilt" in told
-    assert terminal("engine", "rebuild", "--all", "--processes", "2").output == told
+    assert seeded("engine", "rebuild", "--all", "--processes", "2").output == told
 
 
 @pytest.mark.parametrize("arguments", [(), ("open_cases", "--all")])

@@ -16,9 +16,8 @@ from service.seed.city import PASSWORD, cast_of
 from service.seed.story import steps_of
 from service.wiring import Gridtrail
 from tests.check import check_everything
-from tests.cli.conftest import Terminal
+from tests.cli.conftest import LAST, Terminal
 
-LAST = "2026-11-20"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -35,35 +34,32 @@ def test_the_week_has_cases_at_all_stages_and_one_refused_entry(any_terminal: Te
     check_everything(gridtrail)
 
 
-def test_seeding_again_keeps_the_data(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
-    terminal("seed", "--last-day", LAST)
+def test_seeding_again_keeps_the_data(seeded: Terminal, pieces: Callable[..., Gridtrail]) -> None:
     gridtrail = pieces()
     with reading(gridtrail.database) as conn:
         before = gridtrail.ledgers.ledgers(conn)
-    assert "its data is kept" in terminal("seed").output
+    assert "its data is kept" in seeded("seed").output
     with reading(gridtrail.database) as conn:
         assert gridtrail.ledgers.ledgers(conn) == before
 
 
-def test_a_seed_that_was_stopped_goes_on_with_its_own_week(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
-    terminal("seed", "--last-day", LAST)
+def test_a_seed_that_was_stopped_goes_on_with_its_own_week(seeded: Terminal, pieces: Callable[..., Gridtrail]) -> None:
     told = Path("var/tablets/seed/story.json")
     told.write_text(json.dumps({**json.loads(told.read_text()), "done": False}))
     gridtrail = pieces()
     with reading(gridtrail.database) as conn:
         before = gridtrail.ledgers.ledgers(conn)
-    terminal("seed", "--last-day", "2026-11-21")
+    seeded("seed", "--last-day", "2026-11-21")
     with reading(gridtrail.database) as conn:
         assert gridtrail.ledgers.ledgers(conn) == before
 
 
-def test_a_read_model_of_the_past_shows_what_was_known_then(terminal: Terminal) -> None:
-    terminal("seed", "--last-day", LAST)
+def test_a_read_model_of_the_past_shows_what_was_known_then(seeded: Terminal) -> None:
     ledger = "411502001"
-    then = terminal("replay", ledger, "--read-model", "open_cases", "--as-of", "2026-11-15T00:00:00+08:00").output.splitlines()
-    now = terminal("replay", ledger, "--read-model", "open_cases").output.splitlines()
+    then = seeded("replay", ledger, "--read-model", "open_cases", "--as-of", "2026-11-15T00:00:00+08:00").output.splitlines()
+    now = seeded("replay", ledger, "--read-model", "open_cases").output.splitlines()
     assert 0 < len(then) < len(now)
-    first = terminal("replay", ledger, "--read-model", "areas", "--as-of", "0", "--format", "csv").output.splitlines()
+    first = seeded("replay", ledger, "--read-model", "areas", "--as-of", "0", "--format", "csv").output.splitlines()
     assert len(first) == 2
 
 
@@ -79,8 +75,7 @@ def test_the_story_is_the_same_for_the_same_seed_and_day() -> None:
     assert {step.at.date() for step in told} <= {date(2026, 11, day) for day in range(14, 22)}
 
 
-def test_everybody_can_log_in(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
-    terminal("seed", "--last-day", LAST)
+def test_everybody_can_log_in(seeded: Terminal, pieces: Callable[..., Gridtrail]) -> None:
     identity = pieces().identity
     for member in cast_of("4115"):
         assert identity.log_in(member.key, PASSWORD).token
@@ -95,7 +90,6 @@ def test_a_new_database_gets_a_new_week_and_the_old_outboxes_stay(terminal: Term
     assert Path("var/tablets/seed-1/li.outbox").exists()
 
 
-def test_a_planted_database_whose_outboxes_are_gone_is_kept(terminal: Terminal) -> None:
-    terminal("seed", "--last-day", LAST)
+def test_a_planted_database_whose_outboxes_are_gone_is_kept(seeded: Terminal) -> None:
     Path("var/tablets/seed").rename("var/tablets/lost")
-    assert "its data is kept" in terminal("seed").output
+    assert "its data is kept" in seeded("seed").output

@@ -18,13 +18,12 @@ from tests.cli.conftest import Terminal
 
 
 @pytest.fixture
-def city(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> Iterator[tuple[Terminal, Gridtrail, str]]:
+def city(seeded: Terminal, pieces: Callable[..., Gridtrail]) -> Iterator[tuple[Terminal, Gridtrail, str]]:
     """The demo city, its pieces, and the address at which it is served."""
-    terminal("seed", "--last-day", "2026-11-20")
     gridtrail = pieces()
     server = make_server("127.0.0.1", 0, make_app(gridtrail), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield terminal, gridtrail, f"http://127.0.0.1:{server.port}"
+    yield seeded, gridtrail, f"http://127.0.0.1:{server.port}"
     server.shutdown()
 
 

@@ -18,7 +18,7 @@ from service.personal.tables import disclosures
 from service.seed.cases import SCRIPTS
 from service.seed.story import VOICED
 from service.wiring import Gridtrail
-from tests.cli.conftest import ST_LOUIS, Terminal, pieces, terminal  # noqa: F401
+from tests.cli.conftest import ST_LOUIS, Terminal, pieces, planted, seeded, terminal  # noqa: F401
 from tests.cli.test_cases import import_all
 
 HISTORY = Path(__file__).parents[1] / "history"
@@ -99,9 +99,8 @@ def test_the_scan_finds_what_it_looks_for():
     assert len(PRIVATE) > 15
 
 
-def test_the_demo_city_and_a_fleet_say_nothing_of_persons_in_the_open(terminal: Terminal, pieces: Callable[..., Gridtrail]):  # noqa: F811
-    terminal("seed", "--last-day", "2026-11-20")
-    terminal("simulate", "--tablets", 6, "--entries", 120, "--batch", 60)
+def test_the_demo_city_and_a_fleet_say_nothing_of_persons_in_the_open(seeded: Terminal, pieces: Callable[..., Gridtrail]):  # noqa: F811
+    seeded("simulate", "--tablets", 6, "--entries", 120, "--batch", 60)
     gridtrail = pieces()
     assert faults_in(gridtrail) == []
     held = held_in(gridtrail)
