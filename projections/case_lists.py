@@ -18,12 +18,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from domain.areas import ledger_of
-from projections.open_cases import IS_OPEN, IS_OVER, TABLE, C
+from projections.open_cases import COUNTY, IS_OPEN, IS_OVER, TABLE, C
 from projections.paging import After, Row, Rows
 from projections.sight import Sight
 from projections.tables import NEVER, WORD
 
-LEDGER_LENGTH = 9
+LEDGER_LENGTH, COUNTY_LENGTH = 9, 6
 SCANNED = 2000
 """Cases looked at for one page, at most, for each reason to see one."""
 SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), "-reported_at": (C.reported_at, True)}
@@ -154,7 +154,8 @@ def _ways(sight: Sight, area: str | None) -> Iterator[Way]:
         for reason in ("holder", "registrar", "called"):
             name = f"u{number}_"
             value = _escaped(f'"{unit}"') if reason == "called" else unit
-            yield Way((reason, name, *there.shape), {**there.values, f"{name}{reason}": value})
+            county = {f"{name}county": unit[:COUNTY_LENGTH]} if reason == "called" else {}
+            yield Way((reason, name, *there.shape), {**there.values, **county, f"{name}{reason}": value})
 
 
 def _lying_in(area: str, name: str) -> Way:
@@ -288,5 +289,6 @@ def _condition(shape: tuple[str, ...]) -> tuple[Condition, ...]:
         return here if reason == "ledger" else (*here, area >= _bound(f"{name}from", C.area), area < _bound(f"{name}to", C.area))
     there = _condition(tuple(more))
     if reason == "called":
-        return C.called.is_not(None), C.called.contains(_bound(f"{name}called", C.called), escape=ESCAPE), *there
+        calls = C.called.contains(_bound(f"{name}called", C.called), escape=ESCAPE)
+        return C.called.is_not(None), _bound(f"{name}county", C.ledger) == COUNTY, calls, *there
     return C[reason] == _bound(f"{name}{reason}", C[reason]), *there

@@ -98,18 +98,15 @@ def _holds(day: Any) -> sa.ColumnElement[bool]:
     return sa.and_(C.from_day <= day, sa.or_(C.to_day.is_(None), C.to_day >= day))
 
 
-HOLDING = (
-    sa.select(TABLE).where(C.person == sa.bindparam("whose"), IS_ASSIGNMENT, _holds(sa.bindparam("on"))).order_by(C.from_day, C.assignment)
-)
-"""Made once: every request asks it."""
+def held_by(person: sa.ColumnElement[str], day: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Joins the assignments of a person that hold on a day to a query that knows the person."""
+    return sa.and_(C.person == person, IS_ASSIGNMENT, _holds(day))
 
 
 def assignments_of(conn: sa.Connection, person: str, day: str | None = None) -> list[Row]:
     """A person's assignments, those that hold on a day where one is given (to_day is the last day that counts)."""
-    if day is None:
-        query = sa.select(TABLE).where(C.person == person, IS_ASSIGNMENT).order_by(C.from_day, C.assignment)
-        return [dict(row) for row in conn.execute(query).mappings()]
-    return [dict(row) for row in conn.execute(HOLDING, {"whose": person, "on": day}).mappings()]
+    query = sa.select(TABLE).where(C.person == person, IS_ASSIGNMENT, _holds(day)).order_by(C.from_day, C.assignment)
+    return [dict(row) for row in conn.execute(query).mappings()]
 
 
 def get_person(conn: sa.Connection, person: str) -> Row | None:

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.ext.compiler import compiles
 
 from domain.clock import Clock, local_day, utc_text
 from projections import people
@@ -58,17 +59,40 @@ ATTEMPTS = sa.Table(
     sa.Column("at", sa.String(24), nullable=False),
     sa.Index("login_attempts_subject_at", "subject", "at"),
 )
+
+
+class dashed(sa.sql.functions.GenericFunction[str]):
+    """A person's id as events write it: SQLite keeps UUIDs as 32 digits."""
+
+    type = sa.String(36)
+    inherit_cache = True
+
+
+@compiles(dashed)
+def _as_text(element: Any, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS VARCHAR)"
+
+
+@compiles(dashed, "sqlite")
+def _with_dashes(element: Any, compiler: Any, **options: Any) -> str:
+    digits = compiler.process(element.clauses, **options)
+    return "(" + " || '-' || ".join(f"substr({digits}, {first}, {length})" for first, length in UUID_PARTS) + ")"
+
+
+UUID_PARTS = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
 IN_FORCE = (
-    sa.select(TOKENS, ACCOUNTS.c.label, ACCOUNTS.c.login)
+    sa.select(TOKENS, ACCOUNTS.c.label, ACCOUNTS.c.login, people.C.role, people.C.unit)
     .join(ACCOUNTS, ACCOUNTS.c.person == TOKENS.c.person)
+    .outerjoin(people.TABLE, people.held_by(dashed(TOKENS.c.person), sa.bindparam("today")))
     .where(
         TOKENS.c.token_hash == sa.bindparam("hashed"),
         TOKENS.c.revoked_at.is_(None),
         TOKENS.c.expires_at > sa.bindparam("now"),
         ACCOUNTS.c.disabled_at.is_(None),
     )
+    .order_by(people.C.from_day, people.C.assignment)
 )
-"""Made once: every request asks it."""
+"""A row for each assignment that holds today, one without a role where none does. Made once: every request asks it."""
 
 SESSION, API = "session", "api"
 PASSWORD_LENGTHS = (10, 256)
@@ -266,10 +290,10 @@ class Identity:
         today = local_day(now, self.config.zone)
         hashed = digest_of(token)
         with glancing(self.engine) as conn:
-            row = conn.execute(IN_FORCE, {"hashed": hashed, "now": now}).one_or_none()
-            if row is None or not hmac.compare_digest(row.token_hash, hashed):
-                raise Problem("not_logged_in", "The token is unknown, has expired or was revoked.")
-            grants = self.grants_of(conn, str(row.person), today)
+            rows = conn.execute(IN_FORCE, {"hashed": hashed, "now": now, "today": today}).all()
+        if not rows or not hmac.compare_digest(rows[0].token_hash, hashed):
+            raise Problem("not_logged_in", "The token is unknown, has expired or was revoked.")
+        row, grants = rows[0], tuple(Grant(each.role, each.unit) for each in rows if each.role is not None)
         if row.last_used_on != today:
             with writing(self.engine) as conn:
                 conn.execute(TOKENS.update().where(TOKENS.c.token_hash == hashed).values(last_used_on=today))
@@ -281,10 +305,6 @@ class Identity:
 
     def actor_of(self, person: str, day: str | None = None) -> Actor:
         """A person as an actor, with the grants in force on a day (today if none is named)."""
+        on = day or local_day(utc_text(self.clock()), self.config.zone)
         with reading(self.engine) as conn:
-            return Actor(person, self.grants_of(conn, person, day or local_day(utc_text(self.clock()), self.config.zone)))
-
-    @staticmethod
-    def grants_of(conn: sa.Connection, person: str, day: str) -> tuple[Grant, ...]:
-        """The person's roles in units on a day, from the recorded assignments."""
-        return tuple(Grant(each["role"], each["unit"]) for each in people.assignments_of(conn, person, day))
+            return Actor(person, tuple(Grant(each["role"], each["unit"]) for each in people.assignments_of(conn, person, on)))

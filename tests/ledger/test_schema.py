@@ -52,6 +52,7 @@ def upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         engine.dispose()
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # The test below compares their text.
 def test_the_migrations_make_the_tables_of_the_code(upgraded: sa.Engine) -> None:
     with reading(upgraded) as conn:
         assert compare_metadata(MigrationContext.configure(conn), schema.metadata()) == []
