@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--ledgers", type=int, default=56)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=4, help="threads of each web process")
+    parser.add_argument("--threads", type=int, default=Config.threads, help="threads of each web process")
     parser.add_argument("--clients", type=int, default=1, help="client processes")
     parser.add_argument("--client-threads", type=int, default=8, help="threads of each client process")
     parser.add_argument("--json", type=Path, help="where the result is kept; bench/results with the time by default")

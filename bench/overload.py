@@ -16,7 +16,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -25,7 +25,7 @@ import orjson
 
 from bench.fleet import ENTRIES, Tablet, make_fleet
 from bench.load import free_port, serving
-from bench.stores import Store, environment_of, postgres_store, sqlite_store
+from bench.stores import Store, cpu_of, environment_of, postgres_store, sqlite_store
 from service.imports.recording import terminal_actor
 from service.wiring import Gridtrail
 
@@ -38,17 +38,26 @@ LEAST_GOODPUT, LEAST_JAIN = 0.9, 0.95
 
 @dataclass
 class Told:
-    """What the clients saw: batches recorded of each tablet, answers by status, times to record a batch, tries."""
+    """What the clients saw: batches recorded of each tablet, answers by status, times to record a batch, tries.
+
+    cpu: seconds of processor time by who took it: clients, web, database.
+    """
 
     recorded: list[int]
     statuses: dict[str, int] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
     refusals: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    cpu: dict[str, float] = field(default_factory=dict)
 
     @property
     def per_second(self) -> float:
         return sum(self.recorded) * ENTRIES / self.seconds
+
+    @property
+    def per_server_second(self) -> float:
+        """Entries for each second of processor time that the web processes and the database had."""
+        return sum(self.recorded) * ENTRIES / (self.cpu["web"] + self.cpu["database"])
 
     def count(self, status: str) -> None:
         self.statuses[status] = self.statuses.get(status, 0) + 1
@@ -97,13 +106,15 @@ def measure(store: Store, options: argparse.Namespace, behaviour: str) -> dict[s
     print(f"fleet ready after {time.perf_counter() - began:.0f} s", file=sys.stderr)
     rounds = []
     done = [0] * len(fleet)
-    with serving(config, environment_of(config)):
+    with serving(config, environment_of(config)) as web:
+        used = {"web": lambda: cpu_of(web), "database": store.cpu}
         for _ in range(options.rounds):
-            busy = _in_a_process(_at_most, config.port, _shares(fleet, done), options.seconds / 3)
+            busy = _in_a_process(used, _at_most, config.port, _shares(fleet, done), options.seconds / 3)
             done = _sum(done, busy)
             pace = options.factor * busy.per_second / ENTRIES
             rest = _shares(fleet, done)
-            crowd = _in_a_process(_overloaded, config.port, rest, options.seconds, pace, options.greedy, options.people, token, behaviour)
+            said = (config.port, rest, options.seconds, pace, options.greedy, options.people, token, behaviour)
+            crowd = _in_a_process(used, _overloaded, *said)
             done = _sum(done, crowd)
             rounds.append((busy, crowd))
     print(f"{sum(each >= options.batches for each in done)} tablets had nothing left to send", file=sys.stderr)
@@ -122,6 +133,9 @@ def _summary(rounds: list[tuple[Told, Told]], options: argparse.Namespace) -> di
         "maximum_per_s": median(busy.per_second for busy, _ in rounds),
         "goodput_per_s": median(crowd.per_second for crowd in crowds),
         "goodput_share": median((crowd.per_second / busy.per_second for busy, crowd in rounds), 3),
+        "goodput_share_of_server_cpu": median((crowd.per_server_second / busy.per_server_second for busy, crowd in rounds), 3),
+        "cores_at_most": {name: median((busy.cpu[name] / busy.seconds for busy, _ in rounds), 2) for name in last.cpu},
+        "cores_overloaded": {name: median((crowd.cpu[name] / crowd.seconds for crowd in crowds), 2) for name in last.cpu},
         "jain": median((jain(crowd.recorded) for crowd in crowds), 4),
         "jain_of_those_who_heed": median((jain(crowd.recorded[options.greedy :]) for crowd in crowds), 4),
         "batches_of_a_tablet": [min(last.recorded), max(last.recorded)],
@@ -173,14 +187,20 @@ def request_of(token: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _in_a_process(work: Any, *said: Any) -> Told:
+def _in_a_process(used: dict[str, Callable[[], float]], work: Any, *said: Any) -> Told:
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        return pool.apply(_run, (work, *said))
+        before = {name: cpu() for name, cpu in used.items()}
+        told = pool.apply(_run, (work, *said))
+        told.cpu |= {name: cpu() - before[name] for name, cpu in used.items()}
+    return told
 
 
 def _run(work: Any, *said: Any) -> Told:
-    return asyncio.run(work(*said))
+    began = time.process_time()
+    told: Told = asyncio.run(work(*said))
+    told.cpu["clients"] = time.process_time() - began
+    return told
 
 
 class Line:

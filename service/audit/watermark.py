@@ -101,8 +101,17 @@ class Watermark:
 
     def behind(self, heads: Iterable[Head]) -> list[Behind]:
         """Which of the logs are known to be behind what was signed of them. Cheap: nothing but the heads is looked at."""
-        found = []
         self.journal.keep_up()
+        found = self._behind(heads)
+        if not any(each.held < each.signed for each in found):
+            return found
+        # What was signed since the heads were read is no alarm: heads are committed before they are signed, so a second look has them.
+        names = {each.ledger for each in found}
+        with reading(self.gridtrail.database) as conn:
+            return self._behind(head for head in heads_of(conn) if head.ledger in names)
+
+    def _behind(self, heads: Iterable[Head]) -> list[Behind]:
+        found = []
         for head in heads:
             origin = self._origin(head.ledger, head.incarnation)
             signed, root = self.journal.floors.get(origin, (0, b""))
