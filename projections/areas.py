@@ -37,6 +37,8 @@ C = TABLE.c
 sa.Index("areas_code", C.code)
 
 DATED = ("name", "kind", "reference")
+OUTLINE = ("centre", "polygon")
+WITHOUT_OUTLINES = [sa.null().label(column.name) if column.name in OUTLINE else column for column in C]
 
 
 def keys(event: Recorded) -> Iterable[tuple[Any, ...]]:
@@ -106,11 +108,18 @@ def list_areas(
     area: str | None = None,
     level: str | None = None,
     day: str | None = None,
+    codes: Iterable[str] | None = None,
+    outlines: bool = True,
     after: After = None,
     limit: int = 100,
 ) -> list[Row]:
-    """Areas of a subtree by code; with a day, those that existed on it under the names of that day. Cursor: (code,)."""
-    query = sa.select(TABLE).where(sight.where(C.code))
+    """Areas of a subtree by code, or those of some codes; with a day, those that existed on it under the names of that day.
+
+    outlines: whether centre and polygon are given, which are most of a row. Cursor: (code,).
+    """
+    query = (sa.select(TABLE) if outlines else sa.select(*WITHOUT_OUTLINES)).where(sight.where(C.code))
+    if codes is not None:
+        query = query.where(C.code.in_(codes))
     if area is not None:
         query = query.where(within(C.code, area))
     if level is not None:

@@ -30,12 +30,14 @@ SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), 
 """Sort name: (column, descending). due_at is the end of the running clock, most urgent first; cases without one come last."""
 SHOWN = (
     C.ledger, C.case_id, C.area, C.open, C.status, C.holder, C.category, C.urgency, C.level, C.source, C.private, C.summary, C.reference,
-    C.reported_at, C.held_since, C.due_at, C.late_from, C.changed_at, C.overtime, C.version,
+    C.reported_at, C.held_since, C.due_at, C.late_from, C.changed_at, C.overtime, C.lat, C.lon, C.version,
 )  # fmt: skip
 """What a list shows of a case: a third of its columns."""
 NAMES = tuple(str(column.name) for column in SHOWN)
-SEARCHED = ("status", "category", "level", "text")
+SEARCHED = frozenset({"status", "category", "level", "urgency", "text"})
 """Filters that no index serves."""
+PERIOD = frozenset({"reported_from", "reported_to"})
+"""Filters that an index serves where the list is sorted by the time of the report."""
 STATEMENTS = 512
 
 ESCAPE = "|"
@@ -71,6 +73,9 @@ def list_cases(
     status: str | None = None,
     category: str | None = None,
     level: str | None = None,
+    urgency: str | None = None,
+    reported_from: str | None = None,
+    reported_to: str | None = None,
     overdue_at: str | None = None,
     text: str | None = None,
     open: bool | None = None,
@@ -81,9 +86,12 @@ def list_cases(
 ) -> Rows:
     """Cases of a subtree, open ones or all. overdue_at: those whose running clock ended before. Cursor: (the sort's value, case_id).
 
+    reported_from, reported_to: UTC texts, the second not included.
+
     unchanged_since: only those that stand today as they stood at (position of their ledger, its time).
     """
-    given = {"holder": holder, "overdue_at": overdue_at, "status": status, "category": category, "level": level, "text": text}
+    given = {"holder": holder, "overdue_at": overdue_at, "status": status, "category": category, "level": level, "urgency": urgency}
+    given |= {"reported_from": reported_from, "reported_to": reported_to, "text": text}
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if text is not None:
         values["text"] = text.translate(SMALL)
@@ -119,7 +127,7 @@ def _page(conn: sa.Connection, list_: "_List", values: dict[str, Any], after: Af
     if after is not None:
         values |= {"after": after[0], "after_id": after[1]}
     horizon = None
-    if not list_.filters.isdisjoint(SEARCHED):
+    if not list_.filters.isdisjoint(list_.searched):
         ends = [tuple(row) for row in conn.execute(_horizons(list_, after is not None), values)]
         horizon = (max(ends) if SORTS[list_.sort][1] else min(ends)) if ends else None
     if horizon is not None:
@@ -195,6 +203,11 @@ class _List:
     def column(self) -> sa.Column[Any]:
         return SORTS[self.sort][0]
 
+    @property
+    def searched(self) -> frozenset[str]:
+        """Filters that no index of this order serves."""
+        return SEARCHED if self.column is C.reported_at else SEARCHED | PERIOD
+
     def ordered(self, *columns: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
         return [column.desc() if SORTS[self.sort][1] else column.asc() for column in columns]
 
@@ -229,7 +242,7 @@ def _statement(list_: _List, after: bool, until: bool, limit: int) -> sa.Select[
 @lru_cache(STATEMENTS)
 def _horizons(list_: _List, after: bool) -> sa.CompoundSelect[Any]:
     """For each reason that has so many more cases, the key up to which SCANNED of them are looked at."""
-    conditions = list_.narrowed("holder", "overdue_at") + ((list_.beyond("after"),) if after else ())
+    conditions = list_.narrowed("holder", "overdue_at", *(PERIOD - list_.searched)) + ((list_.beyond("after"),) if after else ())
     ends = list_.first(sa.select(list_.column, C.case_id), conditions, 1, SCANNED - 1)
     return sa.union_all(*(sa.select(each.subquery()) for each in ends))
 
@@ -257,6 +270,9 @@ FILTERS: dict[str, Condition] = {
     "status": C.status == _bound("status", C.status),
     "category": C.category == _bound("category", C.category),
     "level": C.level == _bound("level", C.level),
+    "urgency": C.urgency == _bound("urgency", C.urgency),
+    "reported_from": C.reported_at >= _bound("reported_from", C.reported_at),
+    "reported_to": C.reported_at < _bound("reported_to", C.reported_at),
     "last_position": C.position <= _bound("last_position", C.position),
     # Follows from the one above, and lets an index by the time of reporting end there.
     "reported_by": C.reported_at <= _bound("reported_by", C.reported_at),

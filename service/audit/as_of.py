@@ -73,6 +73,12 @@ def happened_at(event: Recorded) -> str:
     return str(event.fields.get("happened_at", event.recorded_at))
 
 
+def occurred_at(event: Recorded) -> str | None:
+    """What the tablet's own clock said; None for what no tablet recorded."""
+    entry = event.fields.get("entry")
+    return str(entry["occurred_at"]) if entry else None
+
+
 def happened_by(lines: Iterable[bytes], moment: str) -> Iterator[bytes]:
     """Of a ledger's lines in order, or a stream's, those that had happened by a moment (UTC text), of streams that had begun by then."""
     begun: set[str] = set()
@@ -191,6 +197,11 @@ class AsOf:
         rows = self._fold(conn, moment, [str(case)])
         return rows[0] if rows else None
 
+    def tablet_clocks(self, conn: sa.Connection, ledger: str, case: UUID) -> dict[int, str]:
+        """What the tablets' own clocks said, by version, of those events of a case that tablets recorded."""
+        events = map(read_line, self.gridtrail.ledgers.streams(conn, ledger, [case]).get(case, []))
+        return {event.version: said for event in events if (said := occurred_at(event)) is not None}
+
     def late_facts(self, conn: sa.Connection, moment: Moment, case: UUID) -> list[Row]:
         """What had happened to a case by a moment (in that sense) and was not known then, as rows of its trail; by how much each was late.
 
@@ -203,6 +214,7 @@ class AsOf:
                 **case_history.fold((event.stream, event.version), None, event),
                 "late_s": _seconds(happened_at(event), event.recorded_at),
                 "unknown_s": _seconds(moment.time, event.recorded_at),
+                "occurred_at": occurred_at(event),
             }
             for event in late
         ]

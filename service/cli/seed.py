@@ -51,6 +51,8 @@ Logins, all with the password {PASSWORD}:
 {logins}
 
 Addresses, once it serves:
+  {url}/tablet/      the app of grid workers
+  {url}/console/     the pages of officers, auditors and administrators
   {url}/docs         the interface, to try
   {url}/health       how the parts are
 

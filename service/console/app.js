@@ -2,8 +2,10 @@
 
 import { render } from "../vendor/preact.js";
 import { go, html, language, LANGUAGES, notice, route, speak, t, useEffect, useRef, useState } from "../pages/ui.js";
+import { Arrival } from "./arrival.js";
 import { farewell, hasRole, login, logout, session } from "./api.js";
 import { Trouble, UnitName } from "./parts.js";
+import { PasswordChange } from "./password.js";
 
 /** A page whose file is fetched when it is first opened. */
 function later(load) {
@@ -36,23 +38,32 @@ const open = (page) => hasRole(...page.roles);
 /** What the address says: the page's row, the path's further parts, and the filters. */
 function placeOf(address) {
   const [path, query = ""] = address.split(/\?(.*)/s);
-  const [, noun, ...rest] = path.split("/").map(decodeURIComponent);
+  const [, noun, ...rest] = path.split("/").map(decoded);
   const page = noun ? PAGES.find((each) => each.path === noun) : PAGES.find((each) => each.group && open(each));
-  return { page, rest, query: new URLSearchParams(query), path };
+  return { page, rest, query: new URLSearchParams(query) };
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function Console() {
   if (!session.value) return html`<${Login} />`;
-  const { page, rest, query, path } = placeOf(route.value);
+  const { page, rest, query } = placeOf(route.value);
+  const where = [page?.path, ...rest].join("/");
   return html`
     <a class="skip" href="#main" onClick=${toMain}>${t("console.skip")}</a>
     <${Bar} page=${page} />
     <${Sidebar} page=${page} />
     <main id="main" tabindex="-1">
-      ${page && open(page) ? html`<${page.view} key=${`${session.value.person}:${path}`} rest=${rest} query=${query} session=${session.value} />` : html`<${Nowhere} />`}
+      ${page && open(page) ? html`<${page.view} key=${`${session.value.person}:${where}`} rest=${rest} query=${query} session=${session.value} />` : html`<${Nowhere} />`}
     </main>
     <p class=${`notice ${notice.value ? "" : "quiet"}`} role="status">${notice.value}</p>
-    <${Arrival} page=${page} path=${path} />
+    <${Arrival} title=${page ? t(page.key) : t("console.nowhere")} where=${where} />
   `;
 }
 
@@ -65,52 +76,23 @@ function Nowhere() {
   return html`<h1>${t("console.nowhere")}</h1><p>${t(session.value.grants.length ? "console.nowhere_why" : "console.no_role")}</p>`;
 }
 
-// ---- arriving at a page: the reader is at its heading, and on the way back where they were
-
-const scrolled = new Map();
-let arrivals = 0;
-addEventListener("scroll", () => history.state?.arrival && scrolled.set(history.state.arrival, scrollY), { passive: true });
-history.scrollRestoration = "manual";
-
-function Arrival({ page, path }) {
-  const first = useRef(true);
-  useEffect(() => {
-    const seen = history.state?.arrival;
-    if (!seen) history.replaceState({ arrival: (arrivals += 1) }, "");
-    document.title = page ? `${t(page.key)} · ${t("app.name")}` : t("app.name");
-    const wasFirst = first.current;
-    first.current = false;
-    return whenThere("#main h1", (heading) => {
-      document.title = `${heading.textContent} · ${t("app.name")}`;
-      heading.tabIndex = -1;
-      if (!wasFirst) heading.focus({ preventScroll: true });
-      scrollTo(0, (seen && scrolled.get(seen)) ?? 0);
-    });
-  }, [path, language.value]);
-  return null;
-}
-
-/** Calls with the element as soon as the page has it; the answer stops the waiting. */
-function whenThere(selector, then) {
-  const found = document.querySelector(selector);
-  if (found) return void then(found);
-  const watch = new MutationObserver(() => {
-    const element = document.querySelector(selector);
-    if (!element) return;
-    watch.disconnect();
-    then(element);
-  });
-  watch.observe(document.getElementById("app"), { childList: true, subtree: true });
-  return () => watch.disconnect();
-}
-
 // ---- around every page
 
+/** What folds out of the bar folds in again on a click elsewhere, with Escape, and on another page. */
+const foldedOut = () => document.querySelectorAll("header.bar details[open]");
+addEventListener("click", ({ target }) => foldedOut().forEach((each) => each.contains(target) || (each.open = false)));
+addEventListener("hashchange", () => foldedOut().forEach((each) => (each.open = false)));
+addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape" || document.querySelector("dialog[open]")) return;
+  for (const each of foldedOut()) {
+    each.open = false;
+    each.querySelector("summary").focus();
+  }
+});
+
 function Bar({ page }) {
-  const menu = useRef();
-  useEffect(() => void (menu.current.open = false), [route.value]);
   return html`<header class="bar">
-    <details class="menu" ref=${menu}>
+    <details class="menu">
       <summary aria-label=${t("console.menu")}><span aria-hidden="true">☰</span></summary>
       <${Links} page=${page} />
     </details>
@@ -137,6 +119,7 @@ function Links({ page }) {
 
 function Person() {
   const { name, grants } = session.value;
+  const [changing, setChanging] = useState(false);
   const left = () => {
     go("/");
     logout();
@@ -150,8 +133,10 @@ function Person() {
         ${!grants.length && html`<li>${t("console.no_role")}</li>`}
       </ul>
       <${Languages} />
+      <button type="button" class="outline" onClick=${() => setChanging(true)}>${t("console.password_change")}</button>
       <button class="secondary" onClick=${left}>${t("console.logout")}</button>
     </div>
+    ${changing && html`<${PasswordChange} onClose=${() => setChanging(false)} />`}
   </details>`;
 }
 
@@ -189,7 +174,7 @@ function Login() {
     ${farewell.value && html`<p role="status" class="farewell">${t(`console.farewell.${farewell.value}`)}</p>`}
     <form onSubmit=${enter}>
       <label>${t("console.name")} <input value=${said.name} onInput=${set("name")} autocomplete="username" autocapitalize="none" spellcheck=${false} required maxlength="64" /></label>
-      <label>${t("console.password")} <input type="password" value=${said.password} onInput=${set("password")} autocomplete="current-password" required maxlength="200" /></label>
+      <label>${t("console.password")} <input type="password" value=${said.password} onInput=${set("password")} autocomplete="current-password" required maxlength="256" /></label>
       ${problem && html`<${Trouble} problem=${problem} />`}
       <button aria-busy=${busy} disabled=${busy}>${t("console.enter")}</button>
     </form>

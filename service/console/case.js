@@ -2,8 +2,11 @@
 
 import { html, say, showDay, showNumber, showTime, t, useEffect, useRef, useState } from "../pages/ui.js";
 import { allOf, ask, fetchFile, hasRole } from "./api.js";
+import { cameFrom } from "./arrival.js";
+import { lastList } from "./cases.js";
 import { Until } from "./clock.js";
 import { Personal } from "./case_personal.js";
+import { CasePlace } from "./case_place.js";
 import { Photos } from "./photos.js";
 import { AreaName, categoryName, PersonName, save, Status, Trouble, UnitName, useCategories } from "./parts.js";
 import { StepForm } from "./step_form.js";
@@ -11,6 +14,7 @@ import { rules, stepsOf } from "./steps.js";
 import { Trail } from "./trail.js";
 
 const EVERY_MS = 10_000;
+const SOON_MS = 500;
 
 /** {found: {each, trail}, problem, reload(position)}: the case with its trail; at, position: what was just recorded, and must be in it. */
 function useCase(id, at) {
@@ -19,6 +23,7 @@ function useCase(id, at) {
   const etag = useRef();
   useEffect(() => {
     let current = true;
+    let again;
     const min_position = turn.position;
     ask(`/v1/cases/${id}`, { min_position }, { etag: min_position || turn.anew ? undefined : etag.current })
       .then(async (answer) => {
@@ -28,8 +33,15 @@ function useCase(id, at) {
         etag.current = answer.etag;
         tell({ found: { each: answer.data, trail }, problem: null });
       })
-      .catch((problem) => current && tell((before) => ({ ...before, problem })));
-    return () => (current = false);
+      .catch((problem) => {
+        if (!current) return;
+        if (problem.code === "read_model_behind") again = setTimeout(() => setTurn({ ...turn }), SOON_MS);
+        else tell((before) => ({ ...before, problem }));
+      });
+    return () => {
+      current = false;
+      clearTimeout(again);
+    };
   }, [id, turn]);
   useEffect(() => {
     if (hasRole("auditor")) return undefined;
@@ -39,13 +51,20 @@ function useCase(id, at) {
   return { ...told, reload: (position) => setTurn({ position, anew: true }) };
 }
 
+/** Straight from the list, the way back leads to the reader's place in it. */
+function toList(event) {
+  if (cameFrom() !== lastList.address) return;
+  event.preventDefault();
+  history.back();
+}
+
 export function Case({ rest: [id], query }) {
   useCategories();
   const { found, problem, reload } = useCase(id, query.get("at"));
   if (!found) return html`<h1>${t("case_page.title")}</h1>${problem ? html`<${Trouble} problem=${problem} />` : html`<p aria-busy="true">${t("console.loading")}</p>`}<p><a href="#/cases">${t("case_page.back")}</a></p>`;
   const { each, trail } = found;
   return html`<article class="case">
-    <p class="no-print"><a href="#/cases" onClick=${toList}>${t("case_page.back")}</a></p>
+    <p class="no-print"><a href=${lastList.address} onClick=${toList}>${t("case_page.back")}</a></p>
     <header class="title">
       <h1>${categoryName(each.category)}</h1>
       <${Status} status=${each.status} />
@@ -59,6 +78,7 @@ export function Case({ rest: [id], query }) {
       <section aria-label=${t("case_page.facts")}>
         <${Clocks} each=${each} />
         <${Facts} each=${each} />
+        <${CasePlace} case=${each} />
         <${Photos} case=${each} />
         <${Personal} case=${each} />
         ${hasRole("auditor") && html`<${Evidence} case=${each} trail=${trail} />`}
@@ -71,12 +91,6 @@ export function Case({ rest: [id], query }) {
   </article>`;
 }
 
-/** Where the reader came from the list, "back" brings them to their place in it. */
-function toList(event) {
-  if (history.length < 2 || !history.state || history.state.arrival < 2) return;
-  event.preventDefault();
-  history.back();
-}
 
 // ---- what may be done now
 

@@ -4,7 +4,7 @@ import { html, locale, say, showTime, t, useEffect, useMemo, useState } from "..
 import { allOf, get, hasRole } from "./api.js";
 import { BulkSend } from "./bulk.js";
 import { Until, untilWords } from "./clock.js";
-import { useLive } from "./live.js";
+import { kept, useLive } from "./live.js";
 import { Map as AreaMap } from "./map.js";
 import { areaKnown, areaName, AreaName, categoryName, Empty, Exports, Filters, More, setQuery, Status, Table, Trouble, unitName, UnitName, useCategories } from "./parts.js";
 import { maySend, ownUnits, rules } from "./steps.js";
@@ -32,14 +32,16 @@ function queryOf(query) {
 
 export function Cases({ query }) {
   const books = useCategories();
-  const [wanted, setWanted] = useState(STEP);
   const [chosen, setChosen] = useState(new Set());
   const [table, setTable] = useState(null);
   const asked = queryOf(query);
+  const list = JSON.stringify(asked);
+  const [more, setMore] = useState(() => ({ list, wanted: kept("/v1/cases", asked)?.wanted ?? STEP }));
+  const wanted = more.list === list ? more.wanted : STEP;
   const live = useLive("/v1/cases", asked, { wanted, rowKey, version: ({ version, late_from: late }) => `${version} ${late}` });
   const rows = live.rows ?? [];
   useEffect(() => void rules().then(setTable, () => undefined), []);
-  useEffect(() => setWanted(STEP), [JSON.stringify(asked)]);
+  useEffect(() => void (lastList.address = location.hash));
   useEffect(() => leaveOut(chosen, rows, setChosen), [live.rows]);
   const picked = rows.filter((row) => chosen.has(row.case_id));
   const columns = columnsOf();
@@ -64,10 +66,13 @@ export function Cases({ query }) {
     ${live.rows !== null && rows.length === 0 && html`<${Empty}>${t("cases.none")}</${Empty}>`}
     ${rows.length > 0 && html`<${Table} caption=${t("cases.list")} columns=${columns} rows=${rows} rowKey=${rowKey} mark=${({ case_id: id }) => (live.changed.has(id) ? "changed" : "")}
       select=${hasRole("officer") ? { chosen, onChange: setChosen, label: titleOf } : undefined} />`}
-    <${More} next=${wanted < MOST ? live.next : null} busy=${live.loading && rows.length < wanted} onMore=${() => setWanted(Math.min(MOST, wanted + (wanted < 200 ? STEP : 150)))} />
+    <${More} next=${wanted < MOST ? live.next : null} busy=${live.loading && rows.length < wanted} onMore=${() => setMore({ list, wanted: Math.min(MOST, wanted * 2) })} />
     ${wanted >= MOST && live.next && html`<p class="muted">${t("cases.most", { count: MOST })}</p>`}
   `;
 }
+
+/** Where the reader saw the list last: the way back from a case. */
+export const lastList = { address: "#/cases" };
 
 const rowKey = ({ case_id: id }) => id;
 
@@ -94,15 +99,15 @@ function fieldsOf(books, rows, query) {
     { name: "text", kind: "text", label: t("cases.text") },
     { name: "area", kind: "area", label: t("cases.area") },
     { name: "status", kind: "choice", label: t("cases.status"), options: STATUSES.map((word) => [word, t(`status.${word}`)]) },
-    { name: "category", kind: "choice", label: t("cases.category"), options: categoriesOf(books) },
-    { name: "urgency", kind: "choice", label: t("cases.urgency"), options: URGENCIES.map((word) => [word, t(`cases.urgency.${word}`)]) },
-    { name: "level", kind: "choice", label: t("cases.level"), options: LEVELS.map((word) => [word, t(`cases.level.${word}`)]) },
-    { name: "holder", kind: "choice", label: t("cases.holder"), options: holders.map((unit) => [unit, unitName(unit)]) },
-    { name: "from_day", kind: "day", label: t("cases.from_day") },
-    { name: "to_day", kind: "day", label: t("cases.to_day") },
-    { name: "open", kind: "choice", label: t("cases.open"), first: t("cases.open.true"), options: ["any", "false"].map((word) => [word, t(`cases.open.${word}`)]) },
-    { name: "sort", kind: "choice", label: t("cases.sort"), first: t("cases.sort.due_at"), options: SORTS.slice(1).map((word) => [word, t(`cases.sort.${word.replace("-", "newest_")}`)]) },
     { name: "overdue", kind: "flag", label: t("cases.only_overdue") },
+    { name: "category", more: true, kind: "choice", label: t("cases.category"), options: categoriesOf(books) },
+    { name: "urgency", more: true, kind: "choice", label: t("cases.urgency"), options: URGENCIES.map((word) => [word, t(`cases.urgency.${word}`)]) },
+    { name: "level", more: true, kind: "choice", label: t("cases.level"), options: LEVELS.map((word) => [word, t(`cases.level.${word}`)]) },
+    { name: "holder", more: true, kind: "choice", label: t("cases.holder"), options: holders.map((unit) => [unit, unitName(unit)]) },
+    { name: "from_day", more: true, kind: "day", label: t("cases.from_day") },
+    { name: "to_day", more: true, kind: "day", label: t("cases.to_day") },
+    { name: "open", more: true, kind: "choice", label: t("cases.open"), first: t("cases.open.true"), options: ["any", "false"].map((word) => [word, t(`cases.open.${word}`)]) },
+    { name: "sort", more: true, kind: "choice", label: t("cases.sort"), first: t("cases.sort.due_at"), options: SORTS.slice(1).map((word) => [word, t(`cases.sort.${word.replace("-", "newest_")}`)]) },
   ];
 }
 
@@ -189,7 +194,8 @@ function CaseMap({ rows, area, query }) {
       rows.filter(({ lat }) => typeof lat === "number").map((row) => ({ key: row.case_id, lat: row.lat, lon: row.lon, class: row.overdue ? "late" : "", text: titleOf(row), onClick: () => (location.hash = `#/case/${row.case_id}`) })),
     [rows],
   );
-  return html`<${AreaMap} label=${t("cases.map_label", { count: rows.length })} areas=${areas} look=${look} points=${points} chosen=${area} onArea=${(code) => setQuery(PATH, { ...Object.fromEntries(query), area: code })} />`;
+  const narrow = useMemo(() => (code) => setQuery(PATH, { ...Object.fromEntries(query), area: code }), [query.toString()]);
+  return html`<${AreaMap} label=${t("cases.map_label", { count: rows.length })} areas=${areas} look=${look} points=${points} chosen=${area} onArea=${narrow} />`;
 }
 
 const GRIDS = 600;

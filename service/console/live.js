@@ -1,11 +1,15 @@
 /** A list that follows what happens: asked again while the page is visible, keeping the reader's place. Read by the list of cases. */
 
 import { useEffect, useRef, useState } from "../pages/ui.js";
-import { ask, get, hasRole } from "./api.js";
+import { ask, get, hasRole, session } from "./api.js";
 
 const EVERY_MS = 10_000;
 const MARKED_MS = 8_000;
 const HOPS = 20;
+
+let last = {};
+/** What the same person saw last of the same list: shown at once on the way back, and then asked for again. */
+export const kept = (path, query) => (last.person === session.value?.person && last.list === JSON.stringify([path, query]) ? last : null);
 
 /**
  * {rows, next, problem, loading, changed, fresh, reload}: rows of as many pages as it takes to have so many, and whether there are more.
@@ -16,8 +20,9 @@ const HOPS = 20;
 export function useLive(path, query, { wanted, rowKey, version }) {
   const asked = JSON.stringify([path, query, wanted]);
   const list = JSON.stringify([path, query]);
-  const [told, tell] = useState({ list: null, rows: null, next: null, problem: null, loading: true, changed: new Set(), fresh: 0 });
-  const held = useRef({});
+  const seen = kept(path, query);
+  const [told, tell] = useState({ list, asked, rows: seen?.rows ?? null, next: seen?.next ?? null, problem: null, loading: true, changed: new Set(), fresh: 0 });
+  const held = useRef(seen ?? {});
   const [turn, setTurn] = useState(0);
 
   useEffect(() => {
@@ -27,12 +32,11 @@ export function useLive(path, query, { wanted, rowKey, version }) {
     rowsOf(path, query, wanted, known)
       .then((found) => {
         if (!current) return;
-        if (!found.same) held.current = { asked, ...found };
+        if (!found.same) held.current = last = { person: session.value?.person, list, asked, wanted, ...found };
         const { rows, next } = held.current;
         tell((before) => {
-          const changed = before.list === list && before.rows && !found.same && before.rows.length <= rows.length + wanted ? differing(before.rows, rows, rowKey, version) : new Set();
-          // More rows that the reader asked for are not news.
-          const news = before.asked === asked ? changed : new Set();
+          // Other rows because the reader asked for others, or for more, are not news.
+          const news = before.asked === asked && before.rows && !found.same ? differing(before.rows, rows, rowKey, version) : new Set();
           return { list, asked, rows, next, problem: null, loading: false, changed: news.size || !found.same ? news : before.changed, fresh: news.size };
         });
       })

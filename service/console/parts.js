@@ -96,12 +96,15 @@ export function setQuery(path, said) {
   route.value = location.hash.slice(1);
 }
 
-/** fields: [{name, label, kind: "choice" | "text" | "area" | "day" | "flag", options: [[value, text]], first: text of "any"}]. */
+/** fields: [{name, label, kind: "choice" | "text" | "area" | "day" | "flag", options: [[value, text]], first: text of "any", more: true for those that fold away}]. */
 export function Filters({ fields, query, path, children }) {
   const set = (name, value) => setQuery(path, { ...Object.fromEntries(query), [name]: value });
+  const one = ({ more, ...field }) => html`<${Filter} key=${field.name} ...${field} value=${query.get(field.name) ?? ""} onChange=${(value) => set(field.name, value)} />`;
+  const folded = fields.filter(({ more }) => more);
   const narrowed = fields.some(({ name }) => query.get(name));
   return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
-    ${fields.map((field) => html`<${Filter} key=${field.name} ...${field} value=${query.get(field.name) ?? ""} onChange=${(value) => set(field.name, value)} />`)}
+    ${fields.filter(({ more }) => !more).map(one)}
+    ${folded.length > 0 && html`<details class="more-filters" open=${folded.some(({ name }) => query.get(name))}><summary>${t("console.more_filters")}</summary><div>${folded.map(one)}</div></details>`}
     ${narrowed && html`<button type="button" class="outline" onClick=${() => setQuery(path, Object.fromEntries([...query].filter(([name]) => !fields.some((field) => field.name === name))))}>${t("console.clear")}</button>`}
     ${children}
   </form>`;
@@ -280,7 +283,7 @@ export function Dialog({ title, onClose, children }) {
     box.current.showModal();
     return () => before?.isConnected && before.focus();
   }, []);
-  return html`<dialog ref=${box} aria-labelledby=${id} onCancel=${(event) => (event.preventDefault(), onClose())}>
+  return html`<dialog ref=${box} aria-labelledby=${id} onCancel=${(event) => (event.preventDefault(), onClose())} onClose=${onClose}>
     <article>
       <header>
         <h2 id=${id}>${title}</h2>

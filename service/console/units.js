@@ -28,6 +28,7 @@ function useDepartments() {
 export function UnitChoice({ label, value, onChange, department = "may", above = "", required }) {
   const departments = useDepartments();
   const [area, word = ""] = value.split("/");
+  const own = session.value.grants.some(({ unit }) => area.startsWith(unit.split("/")[0]));
   const set = (code, name) => onChange(code && name ? `${code}/${name}` : code);
   const higher = [above.slice(0, 6), above.slice(0, 9)].filter((code) => code && !session.value.grants.some(({ unit }) => code.startsWith(unit.split("/")[0])));
   return html`<fieldset class="unit">
@@ -38,5 +39,9 @@ export function UnitChoice({ label, value, onChange, department = "may", above =
       <${Select} value=${word} onChange=${(name) => set(area, name)} required=${required && department === "must"}
         options=${[["", department === "must" ? t("cases.unit.choose") : t("cases.unit.office")], ...departments.map((each) => [each, departmentName(each)])]} />
     </label>`}
+    <details open=${Boolean(area) && !own}>
+      <summary>${t("cases.unit.by_code")}</summary>
+      <label>${t("cases.unit.code")} <input value=${value} onChange=${(event) => onChange(event.target.value.trim())} pattern="[0-9]{4,17}(/[a-z0-9_]{1,40})?" maxlength="60" inputmode="numeric" /></label>
+    </details>
   </fieldset>`;
 }

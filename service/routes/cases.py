@@ -1,12 +1,13 @@
 """Cases: the lists that officers work from, one case, its trail, and every step that is done at the console."""
 
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import orjson
-from flask import Response
+from flask import Response, request
 
 from domain import event_classes
 from domain.areas import ledger_of
@@ -45,11 +46,19 @@ blueprint = Noun("cases", __name__, url_prefix="/v1", description="Cases, their 
 
 PLACES = frozenset({"position", "recorded_at", "version"})
 """Members of a case that say where its last event stands, and not how the case stands."""
+LIST_ETAG = {"ETag": {"description": "Send it as If-None-Match: 304 where the page is the same.", "schema": {"type": "string"}}}
 KEY_OF_SORT = {"due_at": "late_from", "reported_at": "reported_at", "-reported_at": "reported_at"}
 
 
 @blueprint.operation(
-    "GET", "/cases", policy="case.read", query=CaseQuery, answers=(200, page_of(CaseInList)), reads="open_cases", errors=(404,)
+    "GET",
+    "/cases",
+    policy="case.read",
+    query=CaseQuery,
+    answers=(200, page_of(CaseInList)),
+    reads="open_cases",
+    errors=(404,),
+    headers=LIST_ETAG,
 )
 def list_cases(query: dict[str, Any]) -> Response:
     """Cases within sight: filtered, sorted, in pages. A page may be short before the end of the list: only a null next is the end.
@@ -63,6 +72,7 @@ def list_cases(query: dict[str, Any]) -> Response:
         looked_at = reading
         moment, sight, now = _past_of_list(wanted)
         find = partial(gridtrail().as_of.list_cases, moment=moment)
+    wanted |= _period(wanted)
     if wanted.pop("overdue", None):
         wanted["overdue_at"] = now
     key = {KEY_OF_SORT[query["sort"]]: str, "case_id": str}
@@ -70,7 +80,28 @@ def list_cases(query: dict[str, Any]) -> Response:
         page = paged(query, lambda **at: find(conn, sight, **wanted, **at), **key)
     # The columns of a list are its schema's fields already: a page of fifty is written in a tenth of the time that the schema takes.
     items = [{**_with_overdue(row, now), "late_from": None if row["late_from"] == NEVER else row["late_from"]} for row in page["items"]]
-    return Response(orjson.dumps({**page, "items": items}), content_type="application/json")
+    response = Response(orjson.dumps({**page, "items": items}), content_type="application/json")
+    # Pages ask again and again whether something changed: mostly it did not, and then nothing need be sent.
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _period(wanted: dict[str, Any]) -> dict[str, str]:
+    """The time from the beginning of from_day to the end of to_day, which are taken out of wanted, as UTC texts."""
+    found = {}
+    for name, bound, days in (("from_day", "reported_from", 0), ("to_day", "reported_to", 1)):
+        day = wanted.pop(name, None)
+        if day is not None:
+            found[bound] = _begin(day, days, name)
+    return found
+
+
+def _begin(day: str, days: int, name: str) -> str:
+    try:
+        return utc_text(datetime.combine(date.fromisoformat(day) + timedelta(days), time(), gridtrail().config.zone))
+    except OverflowError as wrong:
+        raise Problem("bad_parameter", "No day of this age.", errors={"query": {name: ["No day of this age."]}}) from wrong
 
 
 def _past_of_list(wanted: dict[str, Any]) -> tuple[Moment, Sight, str]:
@@ -147,8 +178,9 @@ def show_history(query: dict[str, Any], case: UUID) -> dict[str, Any]:
         moment = _past_of_case(query, row)
         said |= {"as_of_position": moment.position} if moment.sense == KNOWN else {"happened_by": moment.time}
     with reading(gridtrail().database) as conn:
-        sight = sight_of(actor())
-        return paged(query, partial(case_history.history, conn, sight, str(case), **said), version=VERSIONS)
+        page = paged(query, partial(case_history.history, conn, sight_of(actor()), str(case), **said), version=VERSIONS)
+        clocks = gridtrail().as_of.tablet_clocks(conn, row["ledger"], case)
+    return {**page, "items": [{**step, "occurred_at": clocks.get(step["version"])} for step in page["items"]]}
 
 
 @blueprint.operation(

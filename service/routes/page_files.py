@@ -1,4 +1,4 @@
-"""The pages' own files, as they lie in service/pages, tablet, console, texts and vendor: no build step, no third-party host, no inline code."""
+"""The pages' own files (service/pages, tablet, console, texts, vendor): no build step, no third-party host, no inline code."""
 
 import hashlib
 from functools import cache

@@ -15,9 +15,12 @@ blueprint = Noun("places", __name__, url_prefix="/v1", description="Areas, and w
 @blueprint.operation("GET", "/areas", policy="area.read", query=AreaQuery, answers=(200, page_of(Area)), reads="areas", errors=(404,))
 def list_areas(query: dict[str, Any]) -> dict[str, Any]:
     """Areas of one's subtree, by code; a department's is its area's."""
+    wanted = filters(query)
+    if "codes" in wanted:
+        wanted["codes"] = wanted["codes"].split(",")
     with reading(gridtrail().database) as conn:
         sight = places_of(actor())
-        return paged(query, lambda **at: areas.list_areas(conn, sight, **filters(query), **at), code=str)
+        return paged(query, lambda **at: areas.list_areas(conn, sight, **wanted, **at), code=str)
 
 
 @blueprint.operation(

@@ -4,6 +4,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from domain.books import URGENCIES
 from domain.case import Case as CaseAggregate
 from domain.case_status import STATUSES
 from projections.case_history import STEPS
@@ -11,7 +12,7 @@ from projections.case_lists import SORTS
 from projections.tables import NEVER
 from service.audit.as_of import SENSES
 from service.schemas.entries import is_area, spoken_schema_of
-from service.schemas.fields import POSITION, Moment, Parsed, area_code, flag, one_of, shown, text, unit
+from service.schemas.fields import POSITION, Day, Moment, Parsed, area_code, flag, one_of, shown, text, unit
 from service.schemas.pages import Listing, Waiting
 
 String, Integer, Boolean = ma.fields.String, ma.fields.Integer, ma.fields.Boolean
@@ -45,6 +46,9 @@ class CaseQuery(Listing, Waiting, Past):
     status = one_of(*sorted(STATUSES))
     category = text(64)
     level = one_of("grid", "community", "subdistrict", "county")
+    urgency = one_of(*URGENCIES)
+    from_day = Day(metadata={"description": "Reported on this day of the city or later."})
+    to_day = Day(metadata={"description": "Reported on this day of the city or before."})
     overdue = one_of("true", metadata={"description": "Only open cases whose running clock has ended."})
     text = text(100, metadata={"description": "Part of the summary where it is no disclosure, or the whole reference or id."})
     open = flag()
@@ -92,10 +96,12 @@ class CaseInList(
         )
         | shown(Boolean, "open", "private", "overdue", "overtime")
         | shown(Integer, "version")
+        | shown(ma.fields.Float, optional=("lat", "lon"))
     )
 ):
     """A case as lists show it. overdue: its running clock has ended; overtime: some step was late once.
 
+    lat, lon: WGS-84, where the report names a place that is none of a private matter.
     private: what is said of it is disclosed; GET /v1/cases/{id}/personal gives it to who works on the case.
     """
 
@@ -120,6 +126,7 @@ class Case(
                 "accepted_at",
                 "registered_at",
                 "registered_by",
+                "registrar",
                 "calendar",
                 "dispatch_due_at",
                 "muster_due_at",
@@ -161,11 +168,24 @@ class HindsightQuery(Waiting):
 
 class Step(
     ma.Schema.from_dict(  # type: ignore[misc]
-        shown(String, "topic", "by_person", "role", "happened_at", "day", "recorded_at", "holder", optional=("tablet", "from_holder"))
+        shown(
+            String,
+            "topic",
+            "by_person",
+            "role",
+            "happened_at",
+            "day",
+            "recorded_at",
+            "holder",
+            optional=("tablet", "from_holder", "occurred_at"),
+        )
         | shown(Integer, "version", "position")
     )
 ):
-    """One event of the trail. fields holds what was said and derived beside the columns."""
+    """One event of the trail. fields holds what was said and derived beside the columns.
+
+    occurred_at: what the tablet's clock said, which may be wrong; happened_at is the best estimate. null where no tablet was used.
+    """
 
     step = String(required=True, validate=ma.validate.OneOf(list(STEPS)))
     fields_ = Parsed(required=True, data_key="fields", attribute="fields", metadata={"type": "object"})

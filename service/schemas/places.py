@@ -3,16 +3,18 @@
 import marshmallow as ma
 
 from domain.people import ROLES
-from service.schemas.fields import Day, Parsed, area_code, levels, one_of, shown, text, unit, word
+from service.schemas.fields import AREA, Day, Parsed, area_code, flag, levels, matching, one_of, shown, text, unit, word
 from service.schemas.pages import Listing, Waiting
 
 String, Integer = ma.fields.String, ma.fields.Integer
 
 
 class AreaQuery(Listing, Waiting):
-    """Areas of a subtree; with a day, those that existed on it."""
+    """Areas of a subtree, or those of some codes; with a day, those that existed on it. outlines=false leaves centre and polygon null."""
 
     area = area_code()
+    codes = matching(rf"{AREA}(,{AREA}){{0,99}}", "411502001001001,411502001001002")
+    outlines = flag()
     level = one_of(*levels())
     day = Day()
 

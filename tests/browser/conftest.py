@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 
 from domain.books import shipped_items
 from service.imports.recording import publish_books
-from tests.web.city import City, build, person_id
+from tests.web.city import PASSWORD, City, build, person_id
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ANSWER_MS = 20_000
@@ -67,3 +67,31 @@ def context(browser: Any) -> Iterator[Any]:
     context.set_default_timeout(ANSWER_MS)
     yield context
     context.close()
+
+
+@pytest.fixture
+def console(context: Any, served: Served) -> Iterator[Callable[..., Any]]:
+    """Opens the console for one of the cast, logged in, each in a tab of their own, while the read models follow.
+
+    ``console("zhao", "cases?overdue=true")`` gives the page. The browser's clock shows the city's time and goes on from there:
+    ``page.clock.fast_forward(11_000)`` lets a list ask again.
+    """
+    stop = threading.Event()
+    following = threading.Thread(target=served.city.gridtrail.follower.run, args=(stop, 0.1), daemon=True)
+    following.start()
+    context.clock.install(time=served.city.clock.now)
+
+    def opened(name: str, address: str = "", language: str = "en") -> Any:
+        page = context.new_page()
+        page.on("pageerror", lambda fault: pytest.fail(f"the page failed: {fault}"))
+        page.add_init_script(f"localStorage.setItem('gridtrail:language', '{language}')")
+        page.goto(f"{served.url}/console/#/{address}")
+        page.locator("input[autocomplete=username]").fill(name)
+        page.locator("input[type=password]").fill(PASSWORD)
+        page.locator("main.login form button").click()
+        page.locator("#main h1").wait_for()
+        return page
+
+    yield opened
+    stop.set()
+    following.join()

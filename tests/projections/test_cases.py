@@ -174,6 +174,12 @@ def test_latest_reports_first_in_pages(conn):
         ({"text": "100_"}, []),
         ({"text": id_of("three")}, ["three"]),
         ({"category": "other"}, []),
+        ({"urgency": "normal"}, ["one", "two", "three", "old"]),
+        ({"urgency": "emergency"}, []),
+        ({"reported_from": at(3)}, ["two", "three", "old"]),
+        ({"reported_to": at(4)}, ["one", "two"]),
+        ({"reported_from": at(3), "reported_to": at(5), "sort": "-reported_at"}, ["three", "two"]),
+        ({"reported_from": at(3), "reported_to": at(5), "open": True, "status": "registered", "sort": "reported_at"}, ["two"]),
         ({"level": "grid", "area": A2}, ["three", "old"]),
     ],
 )
@@ -199,11 +205,12 @@ def test_a_list_holds_only_what_is_seen(conn, sight, found):
 @pytest.mark.parametrize("sort", ["due_at", "reported_at", "-reported_at"])
 def test_a_search_looks_at_so_many_cases_for_a_page_and_says_where_to_go_on(conn, sort, monkeypatch):
     sight, found, after, pages = Sight(areas=("4115", A1), units=(FIRE,)), [], None, 0
-    whole = names(list_cases(conn, sight, text="t", sort=sort))
+    asked = {"text": "t", "sort": sort, "reported_from": at(0), "reported_to": at(50)}
+    whole = names(list_cases(conn, sight, **asked))
     monkeypatch.setattr(case_lists, "SCANNED", 1)
     case_lists._horizons.cache_clear()
     while pages == 0 or after is not None:
-        rows = list_cases(conn, sight, text="t", sort=sort, after=after)
+        rows = list_cases(conn, sight, after=after, **asked)
         assert rows.reached != after or after is None
         found, after, pages = [*found, *names(rows)], rows.reached, pages + 1
     case_lists._horizons.cache_clear()

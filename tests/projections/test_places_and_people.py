@@ -40,6 +40,18 @@ def test_an_area_has_the_name_of_the_day_and_ends(folded):
     assert areas.list_areas(conn, Sight(areas=(A2,))) == []
 
 
+def test_areas_are_found_by_their_codes_and_may_be_told_without_outlines(folded):
+    history = History()
+    history.area_registered(A1, "Riverside", centre=[114.07, 32.12])
+    history.area_registered(A2, "Old Gate", polygon={"type": "Polygon", "coordinates": []})
+    conn = folded(history)
+    assert [row["code"] for row in areas.list_areas(conn, EVERYTHING, codes=[A2, "411502001001009"])] == [A2]
+    assert areas.list_areas(conn, Sight(areas=(A1,)), codes=[A2]) == []
+    whole, short = areas.list_areas(conn, EVERYTHING), areas.list_areas(conn, EVERYTHING, outlines=False)
+    assert (whole[0]["centre"], whole[1]["polygon"]) == ("[114.07,32.12]", '{"coordinates":[],"type":"Polygon"}')
+    assert short == [{**row, "centre": None, "polygon": None} for row in whole]
+
+
 def test_assignments_hold_from_a_day_to_a_day_and_leaving_ends_them_all(folded):
     history = History()
     history.tell("person.registered", "li", {"home": COMMUNITY})

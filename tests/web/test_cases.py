@@ -1,5 +1,8 @@
 """The lists of cases, one case, its trail, and acting on it."""
 
+from datetime import timedelta
+from uuid import uuid4
+
 from tests.web.city import CANARY, COMMUNITY_A, GRID_A1, GRID_A2, GRID_B1, SUBDISTRICT_A, City
 
 
@@ -36,9 +39,47 @@ def test_a_list_is_filtered_by_every_filter(city: City):
     assert found(category="gridtrail/1/E01") == [case]
     assert case in found(status="reported", level="grid", open="true")
     assert case not in found(open="false")
+    assert case in found(urgency="normal", from_day="2026-11-20", to_day="2026-11-20")
+    assert case not in found(urgency="urgent")
+    assert case not in found(from_day="2026-11-21")
+    assert case not in found(to_day="2026-11-19", sort="reported_at")
     assert case not in found(overdue="true")
     city.clock.forward(hours=5)
     assert case in found(overdue="true")
+
+
+def test_a_day_is_one_of_the_city_and_days_of_no_age_are_refused(city: City):
+    sun = city.client("sun")
+    city.clock.now = city.clock.now.replace(hour=16, minute=30)
+    case = city.report(GRID_A1)
+
+    def found(**query: str) -> set[str]:
+        return {item["case_id"] for item in sun.get("/v1/cases", limit="500", **query).json["items"]}
+
+    day = city.clock.now.date()
+    assert case not in found(to_day=str(day))
+    assert case in found(from_day=str(day + timedelta(1)), to_day=str(day + timedelta(1)))
+    for query in ({"to_day": "9999-12-31"}, {"from_day": "0001-01-01"}, {"from_day": "yesterday"}):
+        assert sun.get("/v1/cases", **query).status_code == 400, query
+
+
+def test_a_list_that_did_not_change_is_not_sent_again(city: City):
+    zhao = city.client("zhao")
+    first = zhao.get("/v1/cases")
+    zhao.headers["If-None-Match"] = first.headers["ETag"]
+    same = zhao.get("/v1/cases")
+    assert (same.status_code, same.data) == (304, b"")
+    city.report(GRID_A1)
+    assert zhao.get("/v1/cases").status_code == 200
+
+
+def test_a_list_tells_where_the_place_of_a_report_is_and_of_a_private_matter_nothing(city: City):
+    place = {"lat": 32.125, "lon": 114.075, "purpose": "find_matter"}
+    zhao, case = city.client("zhao"), city.report(GRID_A1, place=place)
+    hidden = city.report(GRID_A1, category="gridtrail/1/D", summary="a quarrel", place=place)
+    rows = {item["case_id"]: item for item in zhao.get("/v1/cases", limit="500").json["items"]}
+    assert (rows[case]["lat"], rows[case]["lon"]) == (32.125, 114.075)
+    assert (rows[hidden]["lat"], rows[hidden]["lon"], rows[hidden]["summary"]) == (None, None, None)
 
 
 def test_pages_join_without_gap_or_repetition_in_every_sort(city: City):
@@ -124,10 +165,31 @@ def test_the_trail_tells_each_step_and_can_be_read_as_of_a_moment(city: City):
     city.catch_up()
     steps = zhao.get(f"/v1/cases/{case}/history").json["items"]
     assert [step["topic"] for step in steps] == ["case.reported", "case.accepted"]
+    assert [step["occurred_at"] for step in steps] == [None, None]
     assert steps[0]["step"] == "report"
     assert steps[1]["fields"]["note"] == "seen"
     then = city.client("sun").get(f"/v1/cases/{case}/history", as_of=before).json["items"]
     assert [step["topic"] for step in then] == ["case.reported"]
+
+
+def test_the_trail_tells_what_a_tablets_wrong_clock_said(city: City):
+    tablet, case = city.enrol("li"), str(uuid4())
+    tablet.wall = lambda: city.clock() - timedelta(days=400)
+    tablet.record("case.reported", case, GRID_A1, {"category": "gridtrail/1/A01", "summary": "rubbish"})
+    tablet.sync()
+    city.catch_up()
+    (step,) = city.client("zhao").get(f"/v1/cases/{case}/history").json["items"]
+    assert step["occurred_at"][:4] == str(city.clock().year - 1)
+    assert step["happened_at"] == step["recorded_at"]
+
+
+def test_who_registered_a_case_is_told_by_unit(city: City):
+    zhao, case = city.client("zhao"), city.report(GRID_A1)
+    assert zhao.get(f"/v1/cases/{case}").json["registrar"] is None
+    for step in ("accept", "register"):
+        assert zhao.post(f"/v1/cases/{case}/{step}", {}, If_Match=etag(zhao, case)).status_code == 200
+        city.catch_up()
+    assert zhao.get(f"/v1/cases/{case}").json["registrar"] == COMMUNITY_A
 
 
 def test_a_case_can_be_reported_at_the_counter(city: City):

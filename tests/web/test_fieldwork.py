@@ -80,6 +80,14 @@ def test_areas_are_told_as_they_were_on_a_day(city: City):
     assert city.client("qian").get("/v1/areas", area=GRID_B1).json["items"][0]["parent"] == GRID_B1[:12]
 
 
+def test_areas_are_told_by_their_codes_within_ones_sight(city: City):
+    zhao = city.client("zhao")
+    some = zhao.get("/v1/areas", codes=f"{GRID_A2},{GRID_B1}", outlines="false").json["items"]
+    assert [(item["code"], item["name"], item["polygon"]) for item in some] == [(GRID_A2, f"area {GRID_A2}", None)]
+    for wrong in ("", "x", f"{GRID_A1},", ",".join([GRID_A1] * 101)):
+        assert zhao.get("/v1/areas", codes=wrong).status_code == 400, wrong
+
+
 def test_who_is_assigned_where_is_told_by_ids_only(city: City):
     items = city.client("chen").get("/v1/people", role="worker").json["items"]
     assert {(item["person"], item["unit"]) for item in items} == {(person_id("li"), GRID_A1), (person_id("wang"), GRID_A2)}

@@ -12,7 +12,7 @@ PAGES = [path.read_text() for folder in ("pages", "tablet", "console") for path 
 TEXTS = {path.stem: json.loads(path.read_text()) for path in (FOLDER / "texts").glob("*.json")}
 NAMED = re.compile(r"""(?<![\w.])t\(\s*["`]([a-zA-Z0-9_.]+)["`]""")
 CHOSEN = re.compile(r"""["']([a-z_]+\.[a-zA-Z0-9_.]+)["']""")
-MADE = re.compile(r"""t\(\s*`([a-z0-9_.]+)\.\$\{""")
+MADE = re.compile(r"""`([a-z0-9_]+(?:\.[a-z0-9_]+)*)\.\$\{""")
 
 
 def test_both_languages_say_the_same_things_with_the_same_blanks():

@@ -1,0 +1,227 @@
+"""Officers at the console, in a real browser: logging in, the list that changes by itself, a case's steps, and what nobody else sees."""
+
+import csv
+import io
+import json
+import zipfile
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.browser.conftest import Served
+from tests.check import check_everything
+from tests.web.city import COMMUNITY_A, GRID_A1, GRID_A2, GRID_B1, PASSWORD
+
+pytestmark = pytest.mark.browser
+A_WHILE_MS = 11_000
+"""A little more than a list waits before it asks again."""
+
+
+def reported(served: Served, words: str, area: str = GRID_A1, **said: Any) -> str:
+    """A case with a summary to find it by."""
+    return served.city.report(area, summary=words, **said)
+
+
+def row(page: Any, words: str) -> Any:
+    """The row of the list that says so."""
+    return page.get_by_role("row").filter(has_text=words)
+
+
+def act(served: Served, name: str, case: str, verb: str, **said: Any) -> None:
+    """A step that somebody takes elsewhere."""
+    hand = served.city.client(name)
+    seen = hand.get(f"/v1/cases/{case}").headers["ETag"]
+    assert hand.post(f"/v1/cases/{case}/{verb}", said, If_Match=seen).status_code == 200
+    served.city.catch_up()
+
+
+def test_the_right_password_opens_the_console_and_a_wrong_one_says_so(context: Any, served: Served, console: Any):
+    page = console("zhao")
+    page.get_by_role("heading", name="Cases").wait_for()
+    other = context.new_page()
+    other.goto(f"{served.url}/console/")
+    other.get_by_role("button", name="English").click()
+    other.get_by_label("Login").fill("zhao")
+    other.get_by_label("Password").fill("a guess")
+    other.get_by_role("button", name="Log in").click()
+    other.get_by_role("alert").filter(has_text="Login or password is wrong.").wait_for()
+    assert other.get_by_label("Login").input_value() == "zhao"
+
+
+def test_each_role_finds_the_own_pages(console: Any):
+    officer = console("zhao").get_by_role("navigation").first
+    assert officer.get_by_role("link", name="Cases").count() == 1
+    administrator = console("guan", "cases")
+    administrator.get_by_role("heading", name="There is no such page for you").wait_for()
+    assert administrator.get_by_role("navigation").get_by_role("link", name="Cases").count() == 0
+
+
+def test_the_list_changes_by_itself_while_a_tablet_syncs(served: Served, console: Any):
+    page = console("zhao")
+    row(page, "canary").first.wait_for()
+    row(page, f"canary-{GRID_A2}").get_by_role("checkbox").check()
+    tablet = served.city.tablets["li"]
+    tablet.record("case.reported", str(uuid4()), GRID_A1, {"category": "gridtrail/1/A01", "summary": "rubbish by the pond"})
+    tablet.sync()
+    served.city.catch_up()
+    page.clock.fast_forward(A_WHILE_MS)
+    row(page, "rubbish by the pond").wait_for()
+    assert "changed" in row(page, "rubbish by the pond").get_attribute("class")
+    assert "changed" not in (row(page, f"canary-{GRID_A2}").get_attribute("class") or "")
+    assert row(page, f"canary-{GRID_A2}").get_by_role("checkbox").is_checked()
+    page.get_by_role("status").filter(has_text="1 just changed").wait_for()
+
+
+def test_filters_stand_in_the_address_and_survive_a_reload(served: Served, console: Any):
+    reported(served, "lamp at the gate", GRID_A2, category="gridtrail/1/E03")
+    page = console("zhao", "cases?text=lamp")
+    row(page, "lamp at the gate").wait_for()
+    page.get_by_role("combobox", name="Status", exact=True).select_option("reported")
+    page.wait_for_url("**status=reported**")
+    page.reload()
+    row(page, "lamp at the gate").wait_for()
+    assert page.get_by_label("Words or number").input_value() == "lamp"
+    assert page.get_by_role("combobox", name="Status", exact=True).input_value() == "reported"
+    assert row(page, "canary").count() == 0
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_label("Name of the view").fill("my lamps")
+    page.get_by_role("dialog").get_by_role("button", name="Save view").click()
+    page.get_by_role("button", name="Clear filters").click()
+    row(page, "canary").first.wait_for()
+    page.get_by_role("combobox", name="View", exact=True).select_option(label="my lamps")
+    row(page, "lamp at the gate").wait_for()
+    assert row(page, "canary").count() == 0
+
+
+def test_a_step_is_taken_with_the_keyboard_alone(served: Served, console: Any):
+    case = reported(served, "a broken bench")
+    page = console("zhao", f"case/{case}")
+    accept = page.get_by_role("button", name="Accept")
+    accept.wait_for()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if accept.evaluate("each => each === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Accept").wait_for()
+    page.keyboard.type("on my way")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_role("listitem").filter(has_text="Accepted").filter(has_text="on my way").wait_for()
+    assert page.get_by_role("heading", name="What you may do now").evaluate("each => each === document.activeElement")
+    check_everything(served.city.gridtrail)
+
+
+def test_a_case_that_somebody_changed_meanwhile_is_decided_anew(served: Served, console: Any):
+    case = reported(served, "a hole in the road")
+    page = console("zhao", f"case/{case}")
+    page.get_by_role("button", name="Transfer").click()
+    page.get_by_label("Reason").fill("it lies behind the school")
+    page.get_by_role("combobox", name="Area", exact=True).select_option(GRID_A2)
+    act(served, "chen", case, "accept", note="seen")
+    page.locator("form.step").get_by_role("button", name="Transfer").click()
+    page.get_by_role("alert").filter(has_text="Somebody changed this meanwhile").wait_for()
+    page.get_by_role("listitem").filter(has_text="Accepted").wait_for()
+    page.get_by_role("button", name="I have seen it, go on").click()
+    assert page.get_by_label("Reason").input_value() == "it lies behind the school"
+    page.locator("form.step").get_by_role("button", name="Transfer").click()
+    page.get_by_role("listitem").filter(has_text="Transferred").filter(has_text="it lies behind the school").wait_for()
+    assert served.city.client("zhao").get(f"/v1/cases/{case}").json["holder"] == GRID_A2
+
+
+def test_many_cases_are_sent_on_each_with_the_own_result(served: Served, console: Any):
+    kept, moved = reported(served, "first of two"), reported(served, "second of two")
+    page = console("zhao", "cases?text=of+two")
+    for words in ("first of two", "second of two"):
+        row(page, words).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Transfer").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox", name="Area", exact=True).select_option(GRID_A2)
+    dialog.get_by_label("Reason").fill("two of us are ill")
+    act(served, "chen", kept, "accept")
+    dialog.get_by_role("button", name="Transfer").click()
+    dialog.get_by_role("listitem").filter(has_text="second of two").filter(has_text="Done").wait_for()
+    dialog.get_by_role("listitem").filter(has_text="first of two").filter(has_text="Somebody changed this meanwhile").wait_for()
+    dialog.get_by_role("button", name="Close").last.click()
+    holders = [served.city.client("zhao").get(f"/v1/cases/{case}").json["holder"] for case in (kept, moved)]
+    assert holders == [GRID_A1, GRID_A2]
+    check_everything(served.city.gridtrail)
+
+
+def test_an_ended_session_leads_to_the_login_and_back_to_the_same_place(served: Served, console: Any):
+    case = reported(served, "a lost dog")
+    page = console("zhao", f"case/{case}")
+    page.get_by_text("a lost dog").first.wait_for()
+    served.city.clock.forward(hours=13)
+    page.clock.fast_forward(A_WHILE_MS)
+    page.get_by_text("Your session has ended.").wait_for()
+    assert page.get_by_text("a lost dog").count() == 0
+    page.get_by_label("Login").fill("zhao")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_text("a lost dog").first.wait_for()
+
+
+def test_nobody_sees_another_units_cases(served: Served, console: Any):
+    page = console("qian")
+    row(page, f"canary-{GRID_B1}").first.wait_for()
+    assert row(page, f"canary-{GRID_A1}").count() == 0
+    page.goto(f"{served.url}/console/#/case/{served.city.cases[GRID_A1]}")
+    page.get_by_role("alert").filter(has_text="outside your area").wait_for()
+    assert page.get_by_text("canary").count() == 0
+
+
+def test_what_is_said_of_persons_is_shown_for_a_purpose_that_goes_on_record(served: Served, console: Any):
+    case = reported(served, "a quarrel about the yard", category="gridtrail/1/D")
+    page = console("chen", f"case/{case}")
+    page.get_by_role("heading", name="What it says of persons").wait_for()
+    assert page.get_by_text("a quarrel about the yard").count() == 0
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_label("Why do you read this?").fill("the neighbour complained")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_text("a quarrel about the yard").wait_for()
+    reads = served.city.client("sun").get("/v1/access-log", object=case).json["items"]
+    assert "the neighbour complained" in {each["purpose"] for each in reads}
+
+
+def test_a_file_holds_exactly_what_the_list_shows(served: Served, console: Any):
+    reported(served, "=1+1, a formula", GRID_A2, place={"lat": 32.125, "lon": 114.075, "purpose": "find_matter"})
+    reported(served, "a plain one", GRID_A2)
+    page = console("zhao", f"cases?area={GRID_A2}&sort=reported_at")
+    row(page, "a formula").wait_for()
+    found = {}
+    for form in ("CSV", "XLSX", "GeoJSON"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=form, exact=True).click()
+        found[form] = download.value.path().read_bytes()
+    assert found["CSV"].startswith(b"\xef\xbb\xbf")
+    table = list(csv.reader(io.StringIO(found["CSV"].decode("utf-8-sig"))))
+    shown = page.get_by_role("row").count() - 1
+    matter = table[0].index("Matter")
+    assert len(table) == shown + 1
+    assert [line[matter] for line in table[-2:]] == ["'=1+1, a formula", "a plain one"]
+    with zipfile.ZipFile(io.BytesIO(found["XLSX"])) as book:
+        assert book.testzip() is None
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert sheet.count("<row>") == shown + 1
+    assert "&apos;" not in sheet
+    assert "'=1+1, a formula" in sheet
+    features = json.loads(found["GeoJSON"])["features"]
+    assert [each["geometry"] for each in features][-2:] == [{"type": "Point", "coordinates": [114.075, 32.125]}, None]
+
+
+def test_a_report_at_the_counter_keeps_the_person_apart(served: Served, console: Any):
+    page = console("zhao", "report")
+    page.get_by_role("combobox", name="Area", exact=True).select_option(COMMUNITY_A)
+    page.get_by_role("combobox", name="Category", exact=True).select_option("gridtrail/1/A01")
+    page.get_by_label("What is the matter?").fill("rubbish behind the school")
+    page.get_by_text("Who reported it").click()
+    page.get_by_role("textbox", name="Name optional").fill("Mrs Sunlight")
+    page.get_by_role("button", name="Report", exact=True).click()
+    page.get_by_role("listitem").filter(has_text="Reported").filter(has_text="rubbish behind the school").wait_for()
+    (case,) = served.city.client("zhao").get("/v1/cases", text="rubbish behind the school").json["items"]
+    assert (case["holder"], case["source"], case["level"]) == (COMMUNITY_A, "resident", "community")
+    assert "Sunlight" not in json.dumps(served.city.client("zhao").get(f"/v1/cases/{case['case_id']}/history").json)
+    check_everything(served.city.gridtrail)
