@@ -15,6 +15,7 @@ from projections import (
     tablet_changes,
     tablets,
     visit_log,
+    visits_due,
     workload,
 )
 
@@ -29,6 +30,7 @@ READ_MODELS: dict[str, ModuleType] = {
         workload,
         patrol_coverage,
         visit_log,
+        visits_due,
         refusals,
         tablets,
         tablet_changes,

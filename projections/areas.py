@@ -143,6 +143,14 @@ def grids_due(sight: Sight, *, area: str | None, from_day: str, to_day: str) -> 
     return sa.select(C.code).where(C.level == "grid", sight.where(C.code), inside, _exists(from_day, to_day))
 
 
+def list_grids(
+    conn: sa.Connection, sight: Sight, *, area: str | None, from_day: str, to_day: str, after: After = None, limit: int = 100
+) -> list[Row]:
+    """The same grids as rows, under the names of the period's last day. Cursor: (code,)."""
+    codes = grids_due(sight, area=area, from_day=from_day, to_day=to_day)
+    return [on_day(row, to_day) for row in page(conn, sa.select(TABLE).where(C.code.in_(codes)), (C.code,), after, limit)]
+
+
 def in_force(conn: sa.Connection, code: str, day: str) -> bool:
     """Whether the code names an area on that day."""
     return conn.execute(sa.select(C.code).where(C.code == code, _exists(day, day)).limit(1)).first() is not None

@@ -37,6 +37,7 @@ sa.Index("personal_items_stream", C.stream, C.ledger, C.version)
 sa.Index("personal_items_household", C.ledger, C.household, C.happened_at)
 sa.Index("personal_items_subject", C.subject, C.ledger, C.position)
 sa.Index("personal_items_digest", C.digest)
+sa.Index("personal_items_person", C.by_person, C.recorded_at)
 
 
 def items_of(event: Recorded) -> list[dict[str, str]]:

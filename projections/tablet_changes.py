@@ -82,7 +82,7 @@ def _case(before: dict[str, Any] | None, event: Recorded) -> Item:
 
 def _visit(before: dict[str, Any] | None, event: Recorded) -> Item:
     fields = event.fields
-    if before is not None and before["happened_at"] > fields["happened_at"]:
+    if before is not None and (before["happened_at"], before["visit_id"]) > (fields["happened_at"], event.stream):
         payload = before
     else:
         payload = {

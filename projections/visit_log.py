@@ -75,6 +75,7 @@ def list_visits(
     household: str | None = None,
     person: str | None = None,
     care_group: str | None = None,
+    outcome: str | None = None,
     from_day: str | None = None,
     to_day: str | None = None,
     due_by: str | None = None,
@@ -83,7 +84,7 @@ def list_visits(
 ) -> list[Row]:
     """Visits, latest first. due_by: each household's latest visit, where the next is due by that day. Cursor: (happened_at, visit_id)."""
     query = sa.select(TABLE).where(sight.where(C.area))
-    wanted = {C.household: household, C.person: person, C.care_group: care_group}
+    wanted = {C.household: household, C.person: person, C.care_group: care_group, C.outcome: outcome}
     query = query.where(*(column == value for column, value in wanted.items() if value is not None))
     if area is not None:
         query = query.where(within(C.area, area))

@@ -42,7 +42,7 @@ export function Coverage({ query }) {
     ${first && !rows.length && html`<${Empty}>${t("coverage.no_grids")}<//>`}
     ${!first && loading && html`<p aria-busy="true">${t("console.loading")}</p>`}
     <${More} next=${next} onMore=${more} busy=${busy} />
-    ${rows.length > 0 && html`<${OneDay} area=${asked.area} day=${day} total=${days.find((each) => each.day === day)} key=${`${asked.area} ${day}`} />`}
+    ${rows.length > 0 && html`<${OneDay} area=${asked.area} day=${day} total=${days.find((each) => each.day === day)} />`}
   `;
 }
 
@@ -129,7 +129,8 @@ function OneDay({ area, day, total }) {
     );
     return () => (wanted = false);
   }, [area, day, many]);
-  const { grids, problem } = told;
+  const { problem } = told;
+  const grids = many ? null : told.grids;
   const missing = (grids ?? []).filter(({ started }) => !started);
   return html`<section aria-labelledby="one-day">
     <h2 id="one-day">${t("coverage.on_day", { day: showDay(day) })}</h2>

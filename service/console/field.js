@@ -37,6 +37,17 @@ export function usePages(path, query) {
   return { first: data, items, next: last?.next ?? null, more, busy, problem: problem ?? fault, loading, reload: again };
 }
 
+const PATIENCE = [0, 200, 400, 800, 1600];
+
+/** Waits, bounded, until what was just recorded stands where a path reads it. saved: {ledger, position} of the answer. */
+export async function settled(path, saved, query = {}) {
+  for (const pause of saved ? PATIENCE : []) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    const behind = await get(path, { ...query, min_position: `${saved.ledger}:${saved.position}` }).then(() => false, ({ code }) => code === "read_model_behind");
+    if (!behind) return;
+  }
+}
+
 /** All rows under the same filters, for a file: what is shown, and what would be shown by "more". */
 export const everyRow = (path, query) => () => allOf(path, query);
 
@@ -92,7 +103,8 @@ export const share = (part, whole) => (whole ? showNumber(part / whole, { style:
 /**
  * Asks for a reason and does one thing after the other, in the order given; says what could not be done, and why.
  *
- * rows  what it is done to; act(row, reason): a promise; done(count): words; needed: whether a reason must be given
+ * rows     what it is done to; act(row, reason): a promise of {body}, where it was recorded; needed: whether a reason must be given
+ * onClose  is told done(count), "" where nothing was done, and where the last of them was recorded
  */
 export function Decide({ title, explain, rows, act, label, needed = true, done, onClose }) {
   const [reason, setReason] = useState("");
@@ -100,21 +112,22 @@ export function Decide({ title, explain, rows, act, label, needed = true, done, 
   const [wrong, setWrong] = useState([]);
   const [finished, setFinished] = useState(false);
   const answer = useRef();
+  const saved = useRef(null);
   useEffect(() => void (finished && answer.current?.focus()), [finished]);
   async function decide(event) {
     event.preventDefault();
     const faults = [];
     for (const [number, row] of rows.entries()) {
       setAt(number);
-      await act(row, reason.trim() || undefined).catch((problem) => faults.push([row, problem]));
+      await act(row, reason.trim() || undefined).then(({ body }) => (saved.current = body), (problem) => faults.push([row, problem]));
     }
     setAt(null);
     setWrong(faults);
     if (faults.length) return setFinished(true);
-    onClose(done(rows.length));
+    onClose(done(rows.length), saved.current);
   }
   if (finished)
-    return html`<${Dialog} title=${title} onClose=${() => onClose(rows.length > wrong.length ? done(rows.length - wrong.length) : "")}>
+    return html`<${Dialog} title=${title} onClose=${() => onClose(rows.length > wrong.length ? done(rows.length - wrong.length) : "", saved.current)}>
       <p tabindex="-1" ref=${answer}>${t("refusals.some_failed", { count: wrong.length, all: rows.length })}</p>
       <ul>${wrong.map(([row, problem]) => html`<li><strong>${label(row)}</strong>: ${sentence(problem)}</li>`)}</ul>
     <//>`;

@@ -2,8 +2,9 @@
 
 import { Field, html, say, showNumber, showTime, t, useState } from "../pages/ui.js";
 import { get, hasRole, send, useData } from "./api.js";
-import { Decide, everyRow, picked, sentence, usePages, useWorkers, workerOptions } from "./field.js";
-import { AreaName, areaName, categoryName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Select, Table, Trouble, useCategories } from "./parts.js";
+import { categoriesOf } from "./cases.js";
+import { Decide, everyRow, picked, sentence, settled, usePages, useWorkers, workerOptions } from "./field.js";
+import { AreaChoice, AreaName, areaName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Select, Table, Trouble, useCategories } from "./parts.js";
 
 const STATES = { waiting: "warn", reapplied: "done", dismissed: "over" };
 const OTHERS = ["reapplied", "dismissed", "all"];
@@ -13,8 +14,8 @@ export const Refusals = ({ rest, query, session }) => (rest[0] ? html`<${One} id
 /** What kind of entry it was, in words. */
 export function kindName(kind) {
   if (!kind) return t("refusals.kind_unknown");
-  const known = t(`kind.${kind}`);
-  return known.startsWith("kind.") ? t("kind.case", { action: t(`refusals.step.${kind.replace(/^\w+\./, "")}`) }) : known;
+  if (kind === "case.reported" || !kind.startsWith("case.")) return t(`kind.${kind}`);
+  return t("kind.case", { action: t(`topic.${kind}`) });
 }
 
 const decides = () => hasRole("officer");
@@ -38,11 +39,12 @@ function All({ query }) {
   const open = items.filter((row) => row.state === "waiting");
   const picks = inOrder(open.filter(({ refusal_id: id }) => chosen.has(id)));
   const select = decides() && state === "waiting" ? { chosen, onChange: setChosen, label: labelOf } : undefined;
-  const close = (words) => {
+  const close = async (words, saved) => {
     setDoing("");
     if (!words) return;
     say(words);
     setChosen(new Set());
+    await settled("/v1/refusals", saved, { limit: 1 });
     reload();
   };
   return html`
@@ -101,10 +103,11 @@ function One({ id, session }) {
   const [entry, setEntry] = useState(null);
   const [doing, setDoing] = useState("");
   if (!row) return html`<h1>${t("refusals.one")}</h1>${problem ? html`<${Trouble} problem=${problem} />` : html`<p aria-busy="true">${t("console.loading")}</p>`}`;
-  const close = (words) => {
+  const close = async (words, saved) => {
     setDoing("");
     if (!words) return;
     say(words);
+    await settled(`/v1/refusals/${row.refusal_id}`, saved);
     reload();
   };
   const waiting = row.state === "waiting";
@@ -112,7 +115,7 @@ function One({ id, session }) {
     <p><a href="#/refusals">${t("refusals.title")}</a></p>
     <h1>${t("refusals.one")}: ${kindName(row.kind)}</h1>
     <p class="note warn"><strong>${why(row)}</strong></p>
-    <p>${t(waiting ? adviceOf(row.code) : `refusals.is.${row.state}`)}</p>
+    <p>${waiting ? t(adviceOf(row.code)) : t(`refusals.is.${row.state}`)}</p>
     <dl class="facts">${facts(row).map(([key, value]) => html`<div key=${key}><dt>${t(key)}</dt><dd>${value}</dd></div>`)}</dl>
     <h2>${t("refusals.entry")}</h2>
     ${entry ? html`<${Entry} told=${entry} wrong=${row.facts?.pointer} />` : html`<${AskForEntry} row=${row} own=${row.person === session.person} onTold=${setEntry} />`}
@@ -227,7 +230,7 @@ function valueOf(name, value) {
 // ---- the matter reported anew, corrected, in the officer's own name
 
 /** Fields that go along as the worker said them. Photos and personal values do not: they are the worker's to bring, and were not taken. */
-const KEPT = ["severity", "place", "reference", "household"];
+const KEPT = ["severity", "place", "reference", "household", "source", "level"];
 const URGENCIES = ["emergency", "urgent", "normal", "complex"];
 
 function ReportIt({ row, entry, onClose }) {
@@ -237,7 +240,8 @@ function ReportIt({ row, entry, onClose }) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const set = (name) => (value) => setSaid({ ...said, [name]: value });
-  const known = Object.entries(books).flatMap(([scheme, { codes }]) => Object.keys(codes).map((code) => `${scheme}/${code}`));
+  const groups = categoriesOf(books);
+  const known = groups.flatMap(({ options }) => options.map(([category]) => category));
   async function report(event) {
     event.preventDefault();
     setBusy(true);
@@ -245,8 +249,8 @@ function ReportIt({ row, entry, onClose }) {
     try {
       const kept = Object.fromEntries(KEPT.filter((name) => data[name] !== undefined).map((name) => [name, data[name]]));
       const { body: made } = await send("POST", "/v1/cases", { ...kept, ...said });
-      await dismiss(row, t("refusals.recorded_as", { case: made.case_id }));
-      onClose(t("refusals.reported"));
+      const { body: saved } = await dismiss(row, t("refusals.recorded_as", { case: made.case_id }));
+      onClose(t("refusals.reported"), saved);
     } catch (wrong) {
       setProblem(wrong);
       setBusy(false);
@@ -255,14 +259,14 @@ function ReportIt({ row, entry, onClose }) {
   return html`<${Dialog} title=${t("refusals.report")} onClose=${() => onClose("")}>
     <form onSubmit=${report}>
       <p>${t("refusals.report_explain")}</p>
-      <label>${t("refusals.field.category")} <${Select} value=${known.includes(said.category) ? said.category : ""} required onChange=${set("category")} options=${[["", t("refusals.choose")], ...known.map((each) => [each, `${each.split("/")[2]} ${categoryName(each)}`])]} /></label>
+      <label>${t("refusals.field.category")} <${Select} value=${known.includes(said.category) ? said.category : ""} required onChange=${set("category")} options=${[["", t("cases.unit.choose")], ...groups]} /></label>
       <${Field} label=${t("refusals.field.summary")} value=${said.summary} onInput=${set("summary")} long required maxlength="2000" />
-      <label>${t("refusals.field.urgency")} <${Select} value=${said.urgency} onChange=${set("urgency")} options=${URGENCIES.map((each) => [each, t(`refusals.urgency.${each}`)])} /></label>
-      <label>${t("refusals.field.area")} <input value=${said.area} onInput=${(event) => set("area")(event.target.value)} pattern="\\d{4,17}" required /></label>
+      <label>${t("refusals.field.urgency")} <${Select} value=${said.urgency} onChange=${set("urgency")} options=${URGENCIES.map((each) => [each, t(`cases.urgency.${each}`)])} /></label>
+      <label>${t("refusals.field.area")} <${AreaChoice} value=${said.area} onChange=${set("area")} required /></label>
       ${problem && html`<p role="alert" class="trouble">${sentence(problem)}</p>`}
       <footer>
         <button type="button" class="secondary" onClick=${() => onClose("")}>${t("common.cancel")}</button>
-        <button aria-busy=${busy} disabled=${busy || !said.category}>${t("refusals.report")}</button>
+        <button aria-busy=${busy} disabled=${busy || !known.includes(said.category)}>${t("refusals.report")}</button>
       </footer>
     </form>
   <//>`;

@@ -1,8 +1,8 @@
 /** Tablets: when each was last heard of, how its clock goes, what it still owes; taken out of use and given back, with a reason. */
 
 import { html, locale, say, showNumber, showTime, t, useEffect, useState } from "../pages/ui.js";
-import { get, hasRole, send, useData } from "./api.js";
-import { everyRow, picked, sentence, shown, usePages, useWorkers, WorkerChoice, workerOptions } from "./field.js";
+import { hasRole, send, useData } from "./api.js";
+import { everyRow, picked, sentence, settled, shown, usePages, useWorkers, WorkerChoice, workerOptions } from "./field.js";
 import { AreaName, areaName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Reason, Table, Trouble } from "./parts.js";
 import { Qr } from "./qr.js";
 
@@ -103,7 +103,7 @@ function OneTablet({ id }) {
     setDoing("");
     if (!saved) return;
     say(t("tablets.done"));
-    await get(`/v1/tablets/${id}`, { min_position: `${saved.ledger}:${saved.position}` }).catch(() => undefined);
+    await settled(`/v1/tablets/${id}`, saved);
     reload();
   };
   return html`
@@ -232,7 +232,7 @@ export function CodeShown({ code }) {
     <${Qr} rows=${code.qr} label=${t("tablets.qr", { code: code.code })} />
     <div>
       <p>${t("tablets.scan_it")}</p>
-      <p class="mono large" aria-label=${t("tablets.code")}>${code.code}</p>
+      <p class="mono large">${code.code}</p>
       <p class="mono">${code.url}</p>
       <p>${t("tablets.code_until", { until: showTime(code.expires_at) })}</p>
       <p class="muted">${t("tablets.code_once")}</p>

@@ -50,7 +50,7 @@ function Due({ query }) {
     ${first && !items.length && html`<${Empty}>${t(narrowed(query, "area", "worker", "tier", "care_group") ? "visits.none_here" : "visits.none_due")}<//>`}
     ${!first && loading && html`<p aria-busy="true">${t("console.loading")}</p>`}
     <${More} next=${next} onMore=${more} busy=${busy} />
-    <p class="muted"><small>${t("visits.rhythm", { groups: [...groups.values()].map((group) => t("visits.every", { group: groupName(group), days: group.days })).join(t("visits.comma")) })}</small></p>
+    ${groups.size > 0 && html`<p class="muted"><small>${t("visits.rhythm", { groups: [...groups.values()].map((group) => t("visits.every", { group: groupName(group), days: group.days })).join(t("visits.comma")) })}</small></p>`}
   `;
 }
 

@@ -2,14 +2,28 @@
 
 from typing import Any
 
+import sqlalchemy as sa
+
+from domain.areas import department_of
 from domain.clock import local_day, utc_text
-from projections import patrol_coverage, visit_log, workload
+from projections import patrol_coverage, people, visit_log, visits_due, workload
 from projections.sight import EVERYTHING, Sight
-from service.database import reading
+from service.database import glancing, reading
 from service.routes.nouns import Noun, actor, filters, gridtrail, paged
 from service.schemas.pages import page_of
-from service.schemas.places import CoveragePage, PeriodQuery, Visit, VisitQuery, WorkloadPage, WorkloadQuery
-from service.scope import OutOfScope, sight_of
+from service.schemas.places import (
+    CalendarPage,
+    CalendarQuery,
+    CoveragePage,
+    DuePage,
+    DueQuery,
+    PeriodQuery,
+    Visit,
+    VisitQuery,
+    WorkloadPage,
+    WorkloadQuery,
+)
+from service.scope import WORKER, OutOfScope, authorise, sight_of
 
 blueprint = Noun("fieldwork", __name__, url_prefix="/v1", description="Visits, patrol coverage, workload.")
 
@@ -40,6 +54,40 @@ def list_visits(query: dict[str, Any]) -> dict[str, Any]:
         return paged(query, lambda **at: visit_log.list_visits(conn, sight, **as_text(query), **at), happened_at=str, visit_id=str)
 
 
+@blueprint.operation("GET", "/visits/due", policy="visit.read", query=DueQuery, answers=(200, DuePage), reads="visits_due", errors=(404,))
+def list_visits_due(query: dict[str, Any]) -> dict[str, Any]:
+    """Households that are to be visited by a day, as their care group's rhythm wants it, the longest overdue first."""
+    pieces = gridtrail()
+    today = local_day(utc_text(pieces.clock()), pieces.config.zone)
+    with glancing(pieces.database) as conn:
+        sight = sight_of(actor(), "visit.read")
+        books = pieces.inspection.books(conn, pieces.config.city)
+        groups = [{"care_group": code, **each, "days": books.care_interval(code, today)} for code, each in books.care_groups(today).items()]
+        wanted = {"due_by": query.get("due_by", today), **_narrowed(conn, query, groups, today)}
+        page = paged(query, lambda **at: visits_due.list_due(conn, sight, **wanted, **at), next_due=str, ledger=str, household=str)
+        counts = None if "cursor" in query else visits_due.count_due(conn, sight, today=today, **wanted)
+    return {**page, "today": today, "counts": counts, "care_groups": groups}
+
+
+def _narrowed(conn: sa.Connection, query: dict[str, Any], groups: list[dict[str, Any]], today: str) -> dict[str, Any]:
+    """What a list of visits due is narrowed by: area, the places of a worker, the care groups."""
+    narrowed: dict[str, Any] = {"area": query.get("area")}
+    if "worker" in query:
+        narrowed["places"] = _places_of(conn, str(query["worker"]), today)
+    wanted = {name: query[name] for name in ("care_group", "tier") if name in query}
+    if wanted:
+        narrowed["groups"] = [each["care_group"] for each in groups if wanted.items() <= each.items()]
+    return narrowed
+
+
+def _places_of(conn: sa.Connection, worker: str, day: str) -> list[str]:
+    """The areas that somebody works as a worker on a day. Whose they are is told to officers, and to oneself."""
+    if worker != actor().person:
+        authorise(actor(), "person.read")
+    assigned = people.assignments_of(conn, worker, day)
+    return [each["unit"] for each in assigned if each["role"] == WORKER and department_of(each["unit"]) is None]
+
+
 @blueprint.operation(
     "GET", "/coverage", policy="coverage.read", query=PeriodQuery, answers=(200, CoveragePage), reads="patrol_coverage", errors=(404,)
 )
@@ -50,6 +98,24 @@ def list_coverage(query: dict[str, Any]) -> dict[str, Any]:
         page = paged(query, lambda **at: patrol_coverage.list_coverage(conn, sight, **filters(query), **at), area=str)
         rate = patrol_coverage.coverage_rate(conn, sight, **filters(query))
     return {**page, **rate, "rate": rate["patrolled"] / rate["due"] if rate["due"] else None}
+
+
+@blueprint.operation(
+    "GET",
+    "/coverage/days",
+    policy="coverage.read",
+    query=CalendarQuery,
+    answers=(200, CalendarPage),
+    reads="patrol_coverage",
+    errors=(404,),
+)
+def list_coverage_by_day(query: dict[str, Any]) -> dict[str, Any]:
+    """A calendar of patrols: each grid that existed in the period, by code, with the days on which it was patrolled."""
+    with reading(gridtrail().database) as conn:
+        sight = sight_of(actor(), "coverage.read")
+        page = paged(query, lambda **at: patrol_coverage.list_days(conn, sight, **filters(query), **at), area=str)
+        days = None if "cursor" in query else patrol_coverage.days_of_period(conn, sight, **filters(query))
+    return {**page, "days": days}
 
 
 @blueprint.operation(

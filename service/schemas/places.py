@@ -3,6 +3,7 @@
 import marshmallow as ma
 
 from domain.people import ROLES
+from domain.visit import OUTCOMES
 from service.schemas.fields import AREA, Day, Parsed, area_code, flag, levels, matching, one_of, shown, text, unit, word
 from service.schemas.pages import Listing, Waiting
 
@@ -51,6 +52,7 @@ class VisitQuery(Listing, Waiting):
     household = text(64)
     person = ma.fields.UUID()
     care_group = word()
+    outcome = one_of(*OUTCOMES)
     from_day = Day()
     to_day = Day()
     due_by = Day()
@@ -76,6 +78,56 @@ class Visit(
     """One visit to a household or unit. personal: subject, field and digest of what GET /v1/households/{reference}/personal gives."""
 
     personal = Parsed(required=True, metadata={"type": "array", "items": {"type": "object"}})
+
+
+class DueQuery(Listing, Waiting):
+    """Households due by a day, by default today; of a subtree, of a worker's areas, of a care group, of a tier of the care plan."""
+
+    area = area_code()
+    worker = ma.fields.UUID()
+    care_group = word()
+    tier = word()
+    due_by = Day()
+
+
+class VisitDue(
+    ma.Schema.from_dict(  # type: ignore[misc]
+        shown(
+            String,
+            "household",
+            "ledger",
+            "area",
+            "next_due",
+            "visit_id",
+            "person",
+            "channel",
+            "outcome",
+            "visited_at",
+            "visited_on",
+            optional=("care_group", "met_on"),
+        )
+        | shown(Integer, "visits")
+    )
+):
+    """A household that is to be visited by the day next_due, and its latest visit. met_on: when somebody was last met there."""
+
+
+class DueCounts(ma.Schema.from_dict(shown(Integer, "overdue", "today", "later"))):  # type: ignore[misc]
+    """How many are overdue, due today, and due later up to the day that was asked."""
+
+
+class CareGroup(ma.Schema.from_dict(shown(String, "care_group", "tier", optional=("zh",)) | shown(Integer, "days"))):  # type: ignore[misc]
+    """A care group of the plan in force: its tier, and the days between two visits."""
+
+
+class DuePage(ma.Schema):
+    """A page of households; today is the city's day, counts are told with the first page."""
+
+    items = ma.fields.List(ma.fields.Nested(VisitDue), required=True)
+    next = String(required=True, allow_none=True)
+    today = String(required=True)
+    counts = ma.fields.Nested(DueCounts, required=True, allow_none=True)
+    care_groups = ma.fields.List(ma.fields.Nested(CareGroup), required=True)
 
 
 class PeriodQuery(Listing, Waiting):
@@ -105,6 +157,40 @@ class CoveragePage(ma.Schema):
     patrolled = Integer(required=True)
     due = Integer(required=True)
     rate = ma.fields.Float(required=True, allow_none=True, metadata={"description": "patrolled / due; null where nothing was due."})
+
+
+class CalendarQuery(PeriodQuery):
+    """A period of at most 62 days in an area's subtree."""
+
+    @ma.validates_schema
+    def _is_short(self, data: dict[str, str], **_: object) -> None:
+        days = ma.fields.Date()
+        if (days.deserialize(data["to_day"]) - days.deserialize(data["from_day"])).days >= 62:
+            raise ma.ValidationError("A calendar shows at most 62 days.", "to_day")
+
+
+class PatrolsOfDay(ma.Schema.from_dict(shown(String, "day") | shown(Integer, "started", "finished", "checkpoints"))):  # type: ignore[misc]
+    """What was patrolled of a grid on one day."""
+
+
+class CoverageOfGrid(
+    ma.Schema.from_dict(shown(String, "area", "name", "effective_from", optional=("kind", "effective_to")))  # type: ignore[misc]
+):
+    """A grid, and the days on which it was patrolled; a day that is not named had no patrol."""
+
+    days = ma.fields.List(ma.fields.Nested(PatrolsOfDay), required=True)
+
+
+class CoverageOfDay(ma.Schema.from_dict(shown(String, "day") | shown(Integer, "patrolled", "due"))):  # type: ignore[misc]
+    """Of the grids that existed on a day, how many were patrolled on it. Where none was due there is no rate."""
+
+
+class CalendarPage(ma.Schema):
+    """A page of grids by code; the totals of the days are told with the first page."""
+
+    items = ma.fields.List(ma.fields.Nested(CoverageOfGrid), required=True)
+    next = String(required=True, allow_none=True)
+    days = ma.fields.List(ma.fields.Nested(CoverageOfDay), required=True, allow_none=True)
 
 
 class WorkloadQuery(PeriodQuery):

@@ -19,6 +19,8 @@ class NewCode(ma.Schema):
 class EnrolmentCode(ma.Schema.from_dict(shown(String, "id", "code", "url", "person", "area", "expires_at", "qr_png"))):  # type: ignore[misc]
     """A one-time code. qr_png is a PNG image of the url, in base64. The code is shown this once."""
 
+    qr = ma.fields.List(String(), required=True, metadata={"description": "The same QR code as rows of 0 (light) and 1 (dark)."})
+
 
 class Enrolling(ma.Schema):
     """A code, a public key (base64 of its 32 bytes), and the signature that shows the private one."""

@@ -30,10 +30,23 @@ class Tablet(
             "enrolled_at",
             optional=("label", "last_contact", "sent_at", "reason"),
         )
-        | shown(Integer, "size", "recorded", "refused", "version", optional=("waiting", "skew_ms", "last_valid"))
+        | shown(
+            Integer,
+            "size",
+            "recorded",
+            "refused",
+            "version",
+            "photos_awaited",
+            "values_awaited",
+            optional=("waiting", "skew_ms", "last_valid"),
+        )
     )
 ):
-    """A tablet: last contact, clock skew in ms, how many entries it still owed when it last sent."""
+    """A tablet: last contact, clock skew in ms, what it still owes.
+
+    waiting: entries that it had still to send when it last sent, so that it claimed size + waiting. photos_awaited, values_awaited: photos,
+    and personal values of the last 60 days, that its person's recorded entries name and that did not come yet, from whichever tablet.
+    """
 
 
 class Revocation(ma.Schema):

@@ -70,5 +70,6 @@ photo_uses = sa.Table(
     sa.Column("person", sa.Uuid, primary_key=True),
     sa.Column("area", sa.String(17), nullable=False),
     sa.Index("photo_uses_sha256", "sha256"),
+    sa.Index("photo_uses_person", "person"),
 )
 """Which case or visit a person's recorded acts show a photo in, and where that lies."""

@@ -125,7 +125,7 @@ class City:
         tablet.record("patrol.started", patrol, area, {})
         tablet.record("patrol.checkpoint_passed", patrol, area, {"checkpoint": "gate"})
         tablet.record("patrol.finished", patrol, area, {})
-        tablet.record("visit.made", str(uuid4()), area, {"household": CANARY.format(area), "outcome": "met"})
+        tablet.record("visit.made", str(uuid4()), area, {"household": CANARY.format(area), "outcome": "met", "care_group": "living_alone"})
         tablet.record("case.reported", refused, area, {"category": "no/such/category", "summary": CANARY.format(area)})
         tablet.sync()
         self.catch_up()

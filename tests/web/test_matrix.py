@@ -60,7 +60,7 @@ def hand(city: City, name: str):
 def everything_readable(city: City) -> list[str]:
     """Every GET of the document, with parameters filled in from what exists."""
     period = "?from_day=2026-11-01&to_day=2026-11-30"
-    needs_period = {"/v1/workload", "/v1/coverage"}
+    needs_period = {"/v1/workload", "/v1/coverage", "/v1/coverage/days"}
     found = []
     for path, item in city.client().get("/openapi.json").json["paths"].items():
         if "get" not in item or path.startswith(("/v1/sync", "/v1/photos")):
@@ -70,8 +70,9 @@ def everything_readable(city: City) -> list[str]:
         people = [*CANARIES.values(), "nobodys"] if "{reference}" in path else refusals_in(city) if "{refusal}" in path else [""]
         for case, ledger, whose in product(cases, ledgers, people):
             filled = {"case": case, "ledger": ledger, "log": ledger, "position": 0, "tile": widest_bundle(city, ledger), "name": "x"}
-            filled |= {"reference": whose, "refusal": whose, "subject": ABSENT}
-            found.append(path.format(**filled) + (period if path in needs_period else ""))
+            filled |= {"reference": whose, "refusal": whose, "subject": ABSENT, "tablet": city.tablets["bai"].id}
+            query = period if path in needs_period else "?due_by=2027-01-01" if path == "/v1/visits/due" else ""
+            found.append(path.format(**filled) + query)
     return found
 
 
@@ -143,6 +144,7 @@ READERS_OF = {
     "/v1/areas": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun", "guan"},
     "/v1/cases": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
     "/v1/visits": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
+    "/v1/visits/due": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
     "/v1/refusals": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
     "/v1/ledgers": {"sun"},
     "/v1/access-log": {"sun"},
@@ -158,7 +160,7 @@ def test_a_list_is_open_to_its_roles_and_403_to_others(told: City, path: str):
         assert hand(told, name).get(path).status_code == expected, name
 
 
-@pytest.mark.parametrize("path", ["/v1/visits", "/v1/refusals", "/v1/cases"])
+@pytest.mark.parametrize("path", ["/v1/visits", "/v1/visits/due?due_by=2027-01-01", "/v1/refusals", "/v1/cases"])
 def test_lists_hold_what_the_own_subtree_holds(told: City, path: str):
     for name in SEES:
         answer = hand(told, name).get(path)

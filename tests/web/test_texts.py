@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 import service
+import service.wiring  # imports every module that defines a refusal
 from domain.case_status import STATUSES
+from domain.errors import all_refusals
 
 FOLDER = Path(service.__file__).parent
 PAGES = [path.read_text() for folder in ("pages", "tablet", "console") for path in (FOLDER / folder).glob("*.js")]
@@ -35,3 +37,9 @@ def test_no_text_is_missing_and_none_is_unused():
 def test_every_status_of_a_case_has_a_name():
     for texts in TEXTS.values():
         assert {key.removeprefix("status.") for key in texts if key.startswith("status.")} == set(STATUSES)
+
+
+def test_every_refusal_says_in_both_languages_what_is_wrong():
+    told = {code: TEXTS["en"].get(f"refusal.{code}") for code in all_refusals()}
+    assert told == {code: refusal.sentence for code, refusal in all_refusals().items()}
+    assert {key.removeprefix("refusal.") for key in TEXTS["zh"] if key.startswith("refusal.")} == set(told)

@@ -20,6 +20,17 @@ def test_an_officer_sees_what_each_tablet_owes(city: City):
     assert mine["last_contact"]
 
 
+def test_one_tablet_and_one_refusal_are_told_to_whom_the_lists_tell_them(city: City):
+    tablet = city.tablets["li"].id
+    assert city.client("chen").get(f"/v1/tablets/{tablet}").json in city.client("chen").get("/v1/tablets").json["items"]
+    assert [city.client(name).get(f"/v1/tablets/{tablet}").status_code for name in ("li", "sun", "qian", "nobody")] == [403, 200, 404, 403]
+    refused = refusals_of(city, "li")[0]
+    path = f"/v1/refusals/{refused['refusal_id']}"
+    assert {city.client(name).get(path).text for name in ("li", "zhao", "sun")} == {city.client("li").get(path).text}
+    assert city.client("li").get(path).json == refused
+    assert [city.client(name).get(path).status_code for name in ("wang", "qian", "feng", "guan")] == [404, 404, 404, 403]
+
+
 def test_a_lost_tablet_is_revoked_and_reinstated_by_its_officer_only(city: City):
     tablet = city.enrol("wang")
     city.catch_up()
