@@ -8,7 +8,8 @@ import base64
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,12 +20,14 @@ from service.audit.tables import ROOT, Published, checkpoints, cosignatures, pub
 from service.config import WITNESS
 from service.database import reading, writing
 from service.ledger.bulk import insert_unless_present
-from service.ledger.note import BadNote, Verifier, open_note, split_note
+from service.ledger.note import BadNote, Checkpoint, Verifier, open_note, split_note
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 900.0
+SHOWN_WITHOUT_S = 600.0
+"""How long a checkpoint of the root log waits for a cosignature, from when the last one was cosigned."""
 MOST_BYTES = 16_384
 C, K = checkpoints.c, cosignatures.c
 
@@ -81,6 +84,25 @@ class Witnesses:
         """Size of the last checkpoint that each witness cosigned."""
         rows = conn.execute(sa.select(K.witness, K.size).where(K.ledger == ROOT, K.incarnation == root.incarnation))
         return {witness: size for witness, size in rows}
+
+    def shown(self, conn: sa.Connection, point: Published) -> Published:
+        """The root log's checkpoint as it is served: a newer one waits until a witness has cosigned it.
+
+        Where none has for SHOWN_WITHOUT_S it is served as it is, so that the log can be read while all witnesses are away.
+        """
+        if not self.asked or any(self._has_cosigned(each, point) for each in self.asked):
+            return point
+        since = utc_text(self.gridtrail.clock() - timedelta(seconds=SHOWN_WITHOUT_S))
+        mine = sa.select(K.size, K.note).where(K.ledger == ROOT, K.incarnation == point.incarnation, K.cosigned_at >= since)
+        rows = conn.execute(mine.order_by(K.size.desc())).all()
+        if not rows:
+            return point
+        note = rows[0].note
+        for row in rows[1:]:
+            if row.size == rows[0].size:
+                note += row.note.rpartition("\n")[0].rpartition("\n")[2] + "\n"
+        checkpoint = Checkpoint.parse(split_note(note)[0])
+        return replace(point, size=checkpoint.size, root=checkpoint.root, note=note)
 
     def _has_cosigned(self, each: Asked, root: Published) -> bool:
         """Whether the published note bears the witness's line: after a rotation of our key it does not, at a size that is not new."""

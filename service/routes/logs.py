@@ -113,7 +113,7 @@ def parse_tile(path: str) -> tuple[int | None, int, int]:
 
 
 def readable(conn: sa.Connection, log: str, *, openly: bool = True) -> Published:
-    """The latest checkpoint of a log that the caller may read. OutOfScope where it is not theirs, or has none yet.
+    """The checkpoint of a log as it is served to a caller who may read it. OutOfScope where it is not theirs, or has none yet.
 
     openly: the operation is open to everybody where the setting says so.
     """
@@ -124,7 +124,7 @@ def readable(conn: sa.Connection, log: str, *, openly: bool = True) -> Published
     point = published(conn, log)
     if point is None:
         raise OutOfScope
-    return point
+    return gridtrail().publisher.witnesses.shown(conn, point) if log == ROOT else point
 
 
 def vkey_of(point: Published) -> Verifier:

@@ -14,7 +14,7 @@ from service.audit.witness import Cosigner, Witness
 from service.audit.witness_server import WitnessServer
 from service.config import BadConfiguration, Config
 from service.database import reading
-from service.ledger.note import BadNote, open_note
+from service.ledger.note import BadNote, open_note, split_note
 from service.ledger.tree import EMPTY_ROOT, Frontier
 from service.wiring import Gridtrail
 from tests.ledger.cast import append, drafts
@@ -56,6 +56,11 @@ class Stand:
         with reading(self.pieces.database) as conn:
             return published(conn, ROOT)
 
+    def shown(self):
+        """The root log's checkpoint as it is served."""
+        with reading(self.pieces.database) as conn:
+            return self.publisher.witnesses.shown(conn, self.root())
+
     def grow(self) -> None:
         append(self.pieces.ledgers, SUB_A, drafts(1))
         self.town.clock.forward(seconds=61)
@@ -85,6 +90,21 @@ def test_the_published_root_checkpoint_bears_the_cosignatures_of_all_witnesses(s
         open_note(stand.root().note, stand.pieces.watermark.signer(ROOT, stand.root().incarnation).verifier)
         assert {name: size for name, (size, _) in kept(stand).items()} == dict.fromkeys(stand.keys, stand.root().size)
         stand.grow()
+
+
+def test_a_newer_root_checkpoint_is_served_when_it_is_cosigned_or_all_witnesses_have_been_away_for_long(stand: Stand) -> None:
+    stand.publisher.witnesses.turn()
+    first = stand.shown()
+    assert len(split_note(first.note)[1]) == 3
+    stand.grow()
+    stand.publisher.publish()
+    assert stand.root().size > first.size
+    assert (stand.shown().size, set(split_note(stand.shown().note)[1])) == (first.size, set(split_note(first.note)[1]))
+    stand.town.clock.forward(minutes=11)
+    assert stand.shown() == stand.root()
+    stand.publisher.witnesses.turn()
+    assert stand.shown() == stand.root()
+    assert len(split_note(stand.shown().note)[1]) == 3
 
 
 def test_who_has_cosigned_is_not_asked_again(stand: Stand) -> None:

@@ -27,7 +27,6 @@ KINDS: dict[str, str] = {
     "two_roots": "Two signed checkpoints of one log name one size and two roots.",
     "root_log_entry": "An entry of the root log is no checkpoint that the key signed.",
     "root_log_order": "The root log holds a smaller checkpoint of a log after a larger one.",
-    "not_in_root_log": "The root log has no checkpoint of this ledger.",
     "not_witnessed": "Fewer witnesses than asked for cosigned the root log's checkpoint.",
     "incarnation_wrong": "The incarnation is not the one that the ledger itself records.",
     # streams and columns
