@@ -1,6 +1,6 @@
 """What can be true: aggregates, events and rules of the field. Imports every aggregate, so that recorded topics resolve."""
 
-from domain import access, areas, case, incarnation, patrol, people, rulebook, signing_key, subject, tablet, visit
+from domain import access, areas, case, incarnation, patrol, people, rulebook, signing_key, subject, summary, tablet, visit
 
 AGGREGATES = (
     areas.Area,
@@ -16,6 +16,7 @@ AGGREGATES = (
     signing_key.SigningKey,
     subject.Subject,
     subject.Retention,
+    summary.Summary,
 )
 
 

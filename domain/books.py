@@ -1,4 +1,4 @@
-"""The rules in force: which category, time limit, calendar or care plan holds on a day. Read by every decision that needs one.
+"""The rules in force: which category, time limit, calendar, care plan or indicator holds on a day. Read by every decision that needs one.
 
 A published item is a dict as the fact ``rulebook.published`` has it: kind, name, version, effective_from, content. The shipped items
 (domain/defaults) lie beneath the published ones: a city that publishes its own calendar uses its own, and one that publishes nothing
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from domain.calendar import Calendar, must_be_a_calendar
+from domain.indicators import must_be_indicators, must_be_recipients
 from domain.refusals import BookIsWrong, NoCalendar, NoTimeLimit, UnknownBook, UnknownCategory
 from domain.time_limits import Limit
 
-BOOK_KINDS = ("categories", "limits", "calendar", "care_plan")
+BOOK_KINDS = ("categories", "limits", "calendar", "care_plan", "indicators", "recipients")
 DEFAULTS = Path(__file__).parent / "defaults"
 FIFTEEN_MINUTES = Limit("urgent_hour", 0.25)
 COMPLEXITIES = ("simple", "ordinary", "complex")
@@ -33,6 +34,11 @@ class Item:
     effective_from: str
     content: dict[str, Any]
     rank: tuple[bool, str, int]
+
+    @property
+    def label(self) -> str:
+        """name@version, as records name it."""
+        return f"{self.name}@{self.version}"
 
     @classmethod
     def of(cls, published: Mapping[str, Any], shipped: bool, order: int) -> "Item":
@@ -134,6 +140,17 @@ class Books:
                 found.setdefault(item.name, item)
         return list(found.values())
 
+    def in_force(self, kind: str, day: str) -> Item:
+        """The book of a kind that holds on a day: the indicators that a roll-up is computed by, or who gets it. UnknownBook for none."""
+        item = self._in_force(kind, day)
+        if item is None:
+            raise UnknownBook(kind=kind, day=day)
+        return item
+
+    def labelled(self, kind: str, label: str) -> list[Item]:
+        """What is known as name@version: one, or two where a city published its own under a shipped label."""
+        return [item for item in self._items[kind] if item.label == label]
+
     def _care_plan(self, day: str | None) -> dict[str, Any]:
         item = self._in_force("care_plan", day)
         return item.content if item else {"groups": {}, "tiers": {}}
@@ -222,4 +239,6 @@ CHECKS = {
     "limits": _must_be_limits,
     "calendar": must_be_a_calendar,
     "care_plan": _must_be_a_care_plan,
+    "indicators": must_be_indicators,
+    "recipients": must_be_recipients,
 }

@@ -356,11 +356,31 @@ class RefusalSettled(Refusal):
 
 
 class UnknownBook(Refusal):
-    sentence = "The kind of a rulebook is categories, limits, calendar or care_plan."
+    sentence = "The kind of a rulebook is categories, limits, calendar, care_plan, indicators or recipients."
 
 
 class BookIsWrong(Refusal):
     sentence = "The book's content is wrong. Correct it and publish again."
+
+
+class NotAPeriod(Refusal):
+    sentence = "This is not a period: 2026, 2026-Q4, 2026-11 or 2026-W47, from 2000 to 2099."
+
+
+class NotAQuarter(Refusal):
+    sentence = "A roll-up is of a quarter, such as 2026-Q4."
+
+
+class NotASubdistrict(Refusal):
+    sentence = "A roll-up is of a subdistrict: a 9-digit area code."
+
+
+class PeriodNotOver(Refusal):
+    sentence = "The quarter goes on. Seal its roll-up when it is over."
+
+
+class SummarySealed(Refusal):
+    sentence = "This roll-up is sealed already and never changes. Later facts show as differences from it."
 
 
 class VersionPublished(Refusal):

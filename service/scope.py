@@ -35,6 +35,7 @@ ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
     "workload.oversee": OVERSEERS,
     "refusal.read": READERS,
     "refusal.oversee": OVERSEERS,
+    "summary.read": OVERSEERS,
     "photo.read": READERS,
     # What is said of persons: only who works with them. An auditor checks digests, and reads no value.
     "personal.read": frozenset({WORKER, OFFICER}),
@@ -54,6 +55,7 @@ ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
     "subject.erase": MANAGERS,
     "person.manage": frozenset({ADMINISTRATOR}),
     "rulebook.manage": frozenset({ADMINISTRATOR}),
+    "summary.seal": OFFICERS,
 }
 
 

@@ -31,6 +31,7 @@ from service.personal.keystore import KeyStore
 from service.personal.reading import Reading
 from service.personal.retention import Retention
 from service.personal.vault import Vault
+from service.summaries.making import Summaries
 from service.sync.changes import Changes
 from service.sync.enrolment import Enrolment
 from service.sync.photos import Photos
@@ -172,6 +173,11 @@ class Gridtrail:
     def inspection(self) -> Inspection:
         """The use cases."""
         return Inspection(self.database, self.ledgers, self.follower, self.clock, self.config, self.vault)
+
+    @cached_property
+    def summaries(self) -> Summaries:
+        """The roll-ups."""
+        return Summaries(self)
 
     @cached_property
     def enrolment(self) -> Enrolment:

@@ -32,6 +32,7 @@ COMMANDS = (
     "serve",
     "simulate",
     "subject",
+    "summary",
     "tablets",
     "witness",
 )
@@ -86,6 +87,7 @@ def sentence_of(wrong: Exception) -> str | None:
     from service.ledger.store import EntryTooLarge, HistoryBehind
     from service.problems import Problem
     from service.scope import NotYourRole, OutOfScope
+    from service.summaries.document import NoSummary
     from service.tablet_client import Refused, Unreachable
 
     if isinstance(wrong, Problem):
@@ -94,7 +96,7 @@ def sentence_of(wrong: Exception) -> str | None:
         return "This lies outside of the city that GRIDTRAIL_CITY names, or is not an administrator's to do."
     told = (
         *(Refusal, BadConfiguration, UnreadableFile, DatabaseRefused, KeyRefused, EntryTooLarge, ForeignOutbox, Refused, Unreachable),
-        *(BadExport, MissingPackage),
+        *(BadExport, MissingPackage, NoSummary),
         *(HistoryBehind, JournalRefused, Busy),
         *(NotBackedUp, BadBackup, NotRestored, NobodyApproved),
     )

@@ -30,6 +30,8 @@ const PAGES = [
   { path: "workload", key: "workload.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./workload.js").then(({ Workload }) => Workload)) },
   { path: "tablets", key: "tablets.title", group: "work", roles: ["officer", "auditor", "administrator"], view: later(() => import("./tablets.js").then(({ Tablets }) => Tablets)) },
   { path: "refusals", key: "refusals.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./refusals.js").then(({ Refusals }) => Refusals)) },
+  { path: "indicators", key: "indicator.title", group: "work", roles: ["officer", "auditor"], view: later(() => import("./indicators.js").then(({ Indicators }) => Indicators)) },
+  { path: "summary", key: "summary.title", group: "work", roles: ["officer", "auditor"], view: later(() => import("./summary.js").then(({ Summary }) => Summary)) },
 ];
 const GROUPS = ["work", "audit", "office"];
 

@@ -19,6 +19,7 @@ from domain.incarnation import Incarnation
 from domain.people import Person
 from domain.refusals import NotBegun
 from domain.rulebook import Rulebook
+from domain.summary import Summary, summary_stream
 from domain.tablet import Refused, Tablet
 from projections.recorded import Recorded
 from service.audit.continuing import STREAMS as INCARNATIONS
@@ -78,6 +79,14 @@ DEEDS: dict[str, Deed] = {
         lambda said, ledger: book_stream(ledger, said["kind"], said["name"]),
     ),
     "rulebook.published": Deed(Rulebook, "rulebook.manage", lambda book, said: (book.city,), "publish", without=("kind", "name")),
+    "summary.sealed": Deed(
+        Summary,
+        "summary.seal",
+        lambda summary, said: (said["area"],),
+        "seal",
+        True,
+        lambda said, ledger: summary_stream(ledger, said["period"]),
+    ),
     "tablet.revoked": Deed(Tablet, "tablet.manage", _own, "revoke"),
     "tablet.reinstated": Deed(Tablet, "tablet.manage", _own, "reinstate"),
     # By a command alone: whoever runs it administers the city.
@@ -97,6 +106,7 @@ DEEDS: dict[str, Deed] = {
 OF_THE_SERVICE = {
     "refused.reapplied": ("ledger", "stream", "version"),
     "ledger.continued": ("old_origin", "origin", "size", "root", "checkpoint", "signed_size", "signed_root"),
+    "summary.sealed": ("zone", "until", "origin", "size", "root", "book", "counting", "counts", "digest"),
 }
 """Derived fields that are arguments of the method all the same."""
 

@@ -54,6 +54,7 @@ KINDS: dict[str, str] = {
     "row_wrong": "A row of a read model is not what a fresh fold gives.",
     "fold_failed": "A read model cannot fold this event.",
     "progress_wrong": "A read model says that it folded more than there is.",
+    "summary_wrong": "A sealed roll-up does not follow from the entries that it names.",
     "value_missing": "A digest has neither a disclosure nor an erasure that explains it.",
     "value_not_destroyed": "A value is still there although its erasure was completed.",
     "value_unexplained": "The vault holds a value that no event names.",

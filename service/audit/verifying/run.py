@@ -15,6 +15,7 @@ from projections.turn import without_collector
 from service.audit.verifying.crossing import Crossing, judge_crossing
 from service.audit.verifying.faults import Enough, Findings
 from service.audit.verifying.knowledge import TOPICS, Knowledge
+from service.audit.verifying.rollups import judge_rollups
 from service.audit.verifying.rows import compare_rows
 from service.audit.verifying.signatures import SignedFile, gather_signed
 from service.audit.verifying.sources import Source, Wanted
@@ -120,6 +121,8 @@ def _walk(task: Task, knowledge: Knowledge, tick: Tick) -> tuple[Walked, Finding
         walk = Walk(task.ledger, log, knowledge, task.wanted, crossing, findings, task.signed, task.until, tick)
         walked = walk.walked
         walk.run()
+        if walk.sealed and task.wanted.rules:
+            judge_rollups(log, task.ledger, walk.sealed, knowledge, task.wanted.zone, findings)
         if task.source.has_columns and task.wanted.read_models:
             compare_rows(log.connection, task.ledger, findings)
     return walked, findings

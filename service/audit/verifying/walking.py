@@ -95,6 +95,7 @@ class Walk:
         self.walked = Walked(ledger)
         self.last = ""
         self.kept: dict[str, Leaf] = {}
+        self.sealed: list[Recorded] = []
 
     def run(self) -> Walked:
         """Walks to the end."""
@@ -265,6 +266,8 @@ class Walk:
                 self.tablets.leaf(event, event.state["tablet"], event.state["seq"], leaf, True)
         elif topic == "refused.reapplied":
             self.tablets.reapplied(event, self._kept_leaf(event))
+        elif topic == "summary.sealed":
+            self.sealed.append(event)
 
     def _kept_leaf(self, event: Recorded) -> Leaf | None:
         """The leaf of the refusal that an event re-applies."""
