@@ -58,6 +58,9 @@ def test_every_row_is_recorded_or_listed_with_its_reason(any_terminal: Terminal,
     with reading(gridtrail.database) as conn:
         statuses = dict(conn.execute(sa.select(open_cases.C.status, sa.func.count()).group_by(open_cases.C.status)).all())
     assert statuses == {"closed": 10, "rejected": 2, "acknowledged": 1, "merged": 1}
+    gridtrail.publisher.turn()
+    url, key = gridtrail.config.database_url, str(gridtrail.signer.verifier)
+    assert "Everything that was checked holds." in any_terminal("audit", "verify", url, "--key", key, **ST_LOUIS).output
     check_everything(gridtrail)
 
 
