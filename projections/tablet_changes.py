@@ -51,6 +51,7 @@ BASE = ""
 EVERYONE = "*"
 COMMUNITY = LENGTH_OF_LEVEL["community"]
 GRID = LENGTH_OF_LEVEL["grid"]
+COUNTY_LENGTH = LENGTH_OF_LEVEL["county"]
 
 Item = tuple[dict[str, Any] | None, Sequence[str]]
 """An item's payload and its audiences; no audiences means that it has gone from everywhere."""
@@ -249,11 +250,21 @@ def changes(conn: sa.Connection, ledger: str, audiences: Sequence[str], since: i
     return Page(list(_items(rows)), following, following >= upto)
 
 
-def ledgers_of(conn: sa.Connection, audiences: Sequence[str]) -> list[str]:
-    """The ledgers that tell one of the audiences something, or did. One look into the index for each, however long the histories are."""
-    told = sa.select(C.position).where(C.ledger == PROGRESS.c.ledger, C.audience.in_(list(audiences))).limit(1)
-    query = sa.select(PROGRESS.c.ledger).where(PROGRESS.c.read_model == NAME, told.correlate(PROGRESS).scalar_subquery().is_not(None))
-    return list(conn.scalars(query))
+def ledgers_of(conn: sa.Connection, person: str, units: Sequence[str]) -> list[str]:
+    """The ledgers that tell a person, or the units that one works for, something, or did.
+
+    One look into the index for each audience and ledger, however long the histories are. A case goes to units of its own county only.
+    """
+    parts = [_telling([person], sa.true())]
+    for county in sorted({unit[:COUNTY_LENGTH] for unit in units}):
+        mine = [unit for unit in units if unit.startswith(county)]
+        parts.append(_telling(mine, PROGRESS.c.ledger.startswith(county, autoescape=True)))
+    return list(dict.fromkeys(conn.scalars(sa.union_all(*parts))))
+
+
+def _telling(audiences: Sequence[str], where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    told = sa.select(C.position).where(C.ledger == PROGRESS.c.ledger, C.audience.in_(audiences)).limit(1)
+    return sa.select(PROGRESS.c.ledger).where(PROGRESS.c.read_model == NAME, where, told.correlate(PROGRESS).scalar_subquery().is_not(None))
 
 
 def _changed(conn: sa.Connection, ledger: str, audiences: Sequence[str], since: int, upto: int, limit: int | None) -> Sequence[Any]:

@@ -17,13 +17,21 @@ from domain.areas import area_of, ledger_of, parent_of
 from domain.clock import local_day, utc_text
 from projections import people, tablet_changes
 from projections.tables import PROGRESS
-from service.database import reading
+from service.database import glancing, reading
 from service.ledger.store import Head
+from service.ledger.tables import ledgers
 from service.problems import Problem
 from service.scope import OutOfScope
 from service.sync.facts import standing_facts
 
 MOST_CURSOR = 20_000
+L = ledgers.c
+HEADS_AND_REACH = (
+    sa.select(L.ledger, L.size, L.root, L.incarnation, L.recorded_at, sa.func.coalesce(PROGRESS.c.position, 0).label("reach"))
+    .outerjoin(PROGRESS, sa.and_(PROGRESS.c.ledger == L.ledger, PROGRESS.c.read_model == tablet_changes.NAME))
+    .where(L.ledger.in_(sa.bindparam("names", expanding=True)))
+)
+"""Heads, and how far the read model is in each ledger: a page never goes beyond it, or later changes would be skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +73,13 @@ class Changes:
 
     def since(self, state: Any, cursor: str | None, limit: int) -> dict[str, Any]:
         """About limit changes after a cursor, the next cursor, and whether there are more. state is the tablet's row."""
-        with reading(self.gridtrail.database) as conn:
+        # Each statement may see a later moment than the one before: what moves on meanwhile lies beyond the reach, and comes next time.
+        with glancing(self.gridtrail.database) as conn:
             scope = self._scope(conn, state)
-            found = {head.ledger: head for head in self.gridtrail.ledgers.heads(conn, {*scope.ledgers, state.ledger})}
+            rows = conn.execute(HEADS_AND_REACH, {"names": sorted({*scope.ledgers, state.ledger})}).all()
+            found = {row.ledger: Head(*row[:-1]) for row in rows}
             heads = {ledger: found[ledger] for ledger in scope.ledgers if ledger in found}
-            reach = self._reach(conn, list(heads))
+            reach = {row.ledger: row.reach for row in rows if row.ledger in heads}
             places = self._places(cursor, scope, heads, reach)
             reset = places is None
             places = places or {}
@@ -112,20 +122,13 @@ class Changes:
         home, assignments = people.person_on(conn, person, today)
         units = [each["unit"] for each in assignments if each["role"] in ("worker", "officer")]
         places = [*units, state.area, *([home["unit"]] if home else [])]
-        ledgers = {ledger for unit in places for ledger in ledgers_above(area_of(unit))}
+        heard = {ledger for unit in places for ledger in ledgers_above(area_of(unit))}
         audiences = {*units, tablet_changes.person_audience(person)}
         # A department or an office far above, or far away, holds cases where they lie.
-        ledgers.update(tablet_changes.ledgers_of(conn, sorted(audiences)))
+        heard.update(tablet_changes.ledgers_of(conn, tablet_changes.person_audience(person), units))
         if units:
             audiences.add(tablet_changes.EVERYONE)
-        return Scope(tuple(sorted(audiences)), tuple(sorted(ledgers)))
-
-    def _reach(self, conn: sa.Connection, ledgers: list[str]) -> dict[str, int]:
-        """How far the read model is in each ledger: a page never goes beyond it, or later changes would be skipped."""
-        query = sa.select(PROGRESS.c.ledger, PROGRESS.c.position).where(
-            PROGRESS.c.read_model == tablet_changes.NAME, PROGRESS.c.ledger.in_(ledgers)
-        )
-        return dict.fromkeys(ledgers, 0) | {ledger: position for ledger, position in conn.execute(query)}
+        return Scope(tuple(sorted(audiences)), tuple(sorted(heard)))
 
     def _places(self, cursor: str | None, scope: Scope, heads: dict[str, Head], reach: dict[str, int]) -> dict[str, Place] | None:
         """Where the tablet is, or None where it must begin again."""
