@@ -185,7 +185,7 @@ function CaseMap({ rows, area, query }) {
       ({ code }) => {
         const here = within.get(code) ?? [];
         const late = here.filter(({ overdue }) => overdue).length;
-        return { class: late ? "late" : here.length > 4 ? "many" : here.length ? "some" : "", text: here.length ? t("cases.here", { count: here.length, late }) : "" };
+        return { class: late ? "late" : here.length > 4 ? "many" : here.length ? "some" : "", text: here.length ? t("cases.here", { count: here.length, late }) : "", label: here.length ? String(here.length) : "" };
       },
     [within],
   );

@@ -9,7 +9,7 @@ const NEAR = 16;
 /**
  * label    what the map shows, for those who do not see it; a list or table beside it must say the same
  * areas    [{code, name, polygon, centre}] as GET /v1/areas gives them
- * look     (area) => {class?, text?}: the class of its outline, and what its tooltip adds to its name
+ * look     (area) => {class?, text?, label?}: the class of its outline, what its tooltip adds to its name, what stands in its middle
  * points   [{key, lat, lon, text, class?, onClick?}]
  * chosen   code of the area that stands out; onArea(code), where an area can be chosen
  */
@@ -30,7 +30,11 @@ export function Map({ label, areas = [], look, points = [], chosen, onArea }) {
   useEffect(() => {
     const { outlines } = held.current;
     outlines.clearLayers();
-    for (const area of areas) outline(area, look?.(area) ?? {}, area.code === chosen, onArea)?.addTo(outlines);
+    for (const area of areas) {
+      const looks = look?.(area) ?? {};
+      const layer = outline(area, looks, area.code === chosen, onArea)?.addTo(outlines);
+      if (layer && looks.label) L.marker(middle(area, layer), { icon: L.divIcon({ className: `label ${looks.class ?? ""}`, html: words(looks.label), iconSize: null }), interactive: false, keyboard: false }).addTo(outlines);
+    }
   }, [areas, look, chosen, onArea]);
   useEffect(() => {
     const { marks } = held.current;
@@ -57,6 +61,8 @@ function outline(area, { class: tone = "", text }, stands, onArea) {
   if (layer && onArea) layer.on("click", () => onArea(code));
   return layer;
 }
+
+const middle = ({ centre }, layer) => (centre ? [centre[1], centre[0]] : layer.getBounds().getCenter());
 
 function mark({ lat, lon, text, class: tone = "", onClick }) {
   const point = L.circleMarker([lat, lon], { radius: 7, className: `point ${tone}` }).bindTooltip(words(text));

@@ -147,6 +147,7 @@ const areas = signal({});
 const coming = new Map();
 let queue = [];
 const TOGETHER = 100;
+const LEVELS = { 4: "city", 6: "county", 9: "subdistrict", 12: "community", 15: "grid", 17: "micro_grid" };
 
 /** Names of areas are asked for together, and kept while the person is here. A promise, for who cannot wait for the signal. */
 export function areaKnown(code) {
@@ -186,14 +187,16 @@ session.subscribe((now) => {
 /** The name of an area as far as it is known yet; its code otherwise. */
 export const areaName = (code) => {
   areaKnown(code);
-  return areas.value[code]?.name ?? code;
+  const known = areas.value[code];
+  // An office above what the person may see has no name for them.
+  return known?.name ?? (known === null && LEVELS[code.length] ? `${t(`console.level.${LEVELS[code.length]}`)} ${code}` : code);
 };
 export const AreaName = ({ code }) => (code ? html`<span class="area" title=${code}>${areaName(code)}</span>` : "—");
 
 /** A unit: an area's own office, or a department of it. */
 export const unitName = (unit) => {
   const [area, department] = unit.split("/");
-  return department ? `${areaName(area)} · ${departmentName(department)}` : areaName(area);
+  return department ? `${departmentName(department)} · ${areaName(area)}` : areaName(area);
 };
 /** What a department is called. */
 export const departmentName = (word) => {
@@ -231,7 +234,6 @@ export function categoryName(category) {
 
 const LENGTHS = [4, 6, 9, 12, 15, 17];
 const below = (code) => LENGTHS[LENGTHS.indexOf(code.length) + 1];
-const LEVELS = { 6: "county", 9: "subdistrict", 12: "community", 15: "grid", 17: "micro_grid" };
 const children = new Map();
 
 function childrenOf(code) {
@@ -265,7 +267,7 @@ export function AreaChoice({ value, onChange, kinds, first, also = [], ...more }
   const indented = (depth, text) => `${"\u2003".repeat(depth)}${text}`;
   const options = [
     ["", first ?? t("console.all_areas")],
-    ...also.map((code) => [code, `${t(`console.level.${code.length}`)} ${code}`]),
+    ...also.map((code) => [code, areaName(code)]),
     ...way.map((code, depth) => [code, indented(root ? depth : 0, areaName(code))]),
     ...offered.filter(({ code }) => !way.includes(code)).map(({ code, name }) => [code, indented(way.length, name)]),
   ];

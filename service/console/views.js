@@ -33,6 +33,7 @@ export function SavedViews({ query, path }) {
   const [own, setOwn] = useState(() => kept(path));
   const [naming, setNaming] = useState(false);
   const now = query.toString();
+  const narrowed = [...query.keys()].some((name) => name !== "map");
   const keep = (views) => {
     localStorage.setItem(key(path), JSON.stringify(views));
     setOwn(views);
@@ -44,7 +45,7 @@ export function SavedViews({ query, path }) {
       <${Select} value=${[...shipped(), ...own].some(({ query: each }) => each === now) ? `?${now}` : ""} onChange=${choose}
         options=${[["", t("cases.view.none")], { group: t("cases.view.shipped"), options: shipped().map(option) }, ...(own.length ? [{ group: t("cases.view.own"), options: own.map(option) }] : [])]} />
     </label>
-    ${now && !at && html`<button type="button" class="outline" onClick=${() => setNaming(true)}>${t("cases.view.save")}</button>`}
+    ${narrowed && !at && html`<button type="button" class="outline" onClick=${() => setNaming(true)}>${t("cases.view.save")}</button>`}
     ${at && html`<button type="button" class="outline" onClick=${() => (keep(own.filter((view) => view !== at)), say(t("cases.view.removed", { name: at.name })))}>${t("cases.view.remove")}</button>`}
     ${naming && html`<${Naming} onClose=${() => setNaming(false)} onName=${(name) => (keep([...own.filter((view) => view.name !== name), { name, query: now }].slice(-MOST)), setNaming(false), say(t("cases.view.saved", { name })))} />`}`;
 }

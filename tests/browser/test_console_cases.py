@@ -118,14 +118,14 @@ def test_a_case_that_somebody_changed_meanwhile_is_decided_anew(served: Served, 
     case = reported(served, "a hole in the road")
     page = console("zhao", f"case/{case}")
     page.get_by_role("button", name="Transfer").click()
-    page.get_by_label("Reason").fill("it lies behind the school")
+    page.get_by_label("Why?").fill("it lies behind the school")
     page.get_by_role("combobox", name="Area", exact=True).select_option(GRID_A2)
     act(served, "chen", case, "accept", note="seen")
     page.locator("form.step").get_by_role("button", name="Transfer").click()
     page.get_by_role("alert").filter(has_text="Somebody changed this meanwhile").wait_for()
     page.get_by_role("listitem").filter(has_text="Accepted").wait_for()
     page.get_by_role("button", name="I have seen it, go on").click()
-    assert page.get_by_label("Reason").input_value() == "it lies behind the school"
+    assert page.get_by_label("Why?").input_value() == "it lies behind the school"
     page.locator("form.step").get_by_role("button", name="Transfer").click()
     page.get_by_role("listitem").filter(has_text="Transferred").filter(has_text="it lies behind the school").wait_for()
     assert served.city.client("zhao").get(f"/v1/cases/{case}").json["holder"] == GRID_A2
@@ -139,7 +139,7 @@ def test_many_cases_are_sent_on_each_with_the_own_result(served: Served, console
     page.get_by_role("button", name="Transfer").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("combobox", name="Area", exact=True).select_option(GRID_A2)
-    dialog.get_by_label("Reason").fill("two of us are ill")
+    dialog.get_by_label("Why?").fill("two of us are ill")
     act(served, "chen", kept, "accept")
     dialog.get_by_role("button", name="Transfer").click()
     dialog.get_by_role("listitem").filter(has_text="second of two").filter(has_text="Done").wait_for()
