@@ -134,7 +134,7 @@ function Clocks({ each }) {
   const known = CLOCKS.filter((name) => each[name]);
   return html`<div class="clocks">
     <h2>${t("case_page.clocks")}</h2>
-    <dl class="facts">
+    <dl class="case-facts">
       ${known.map((name) => html`<dt>${t(`case_clock.${name}`)}</dt><dd>${showTime(each[name])} ${RUNS[name](each) ? html`<strong><${Until} moment=${each[name]} /></strong>` : html`<span class="muted">${t("case_page.stopped")}</span>`}</dd>`)}
       ${each.time_limit && html`<dt>${t("case_page.limit")}</dt><dd>${showNumber(each.time_limit.amount)} ${t(`case_page.kind.${each.time_limit.kind}`)}${each.extensions > 0 && ` · ${t("case_page.extended", { count: each.extensions })}`}</dd>`}
       ${each.suspended_until && html`<dt>${t("case_page.suspended_until")}</dt><dd>${showDay(each.suspended_until)}</dd>`}
@@ -146,7 +146,7 @@ const Row = ({ name, children }) => (children === null || children === undefined
 
 function Facts({ each }) {
   return html`<h2>${t("case_page.facts")}</h2>
-    <dl class="facts">
+    <dl class="case-facts">
       <${Row} name="area"><${AreaName} code=${each.area} /> <span class="mono muted">${each.area}</span></${Row}>
       <${Row} name="holder"><${UnitName} unit=${each.holder} /></${Row}>
       <${Row} name="registrar">${each.registrar && html`<${UnitName} unit=${each.registrar} />`}</${Row}>

@@ -1,6 +1,6 @@
 /** What a case says of persons: shown on demand, with a purpose where it is not one's own work, and on record. Read on the case's page. */
 
-import { html, showTime, t, useEffect, useRef, useState } from "../pages/ui.js";
+import { html, showTime, t, useLayoutEffect, useRef, useState } from "../pages/ui.js";
 import { get, hasRole } from "./api.js";
 import { Trouble } from "./parts.js";
 import { Photo } from "./photos.js";
@@ -14,7 +14,7 @@ export function Personal({ case: each }) {
   const [purpose, setPurpose] = useState("");
   const [busy, setBusy] = useState(false);
   const box = useRef();
-  useEffect(() => void (asking && box.current?.focus()), [asking]);
+  useLayoutEffect(() => void (asking && box.current?.focus()), [asking]);
   if (!hasRole("officer", "worker")) return null;
 
   async function show(event) {
@@ -42,7 +42,7 @@ export function Personal({ case: each }) {
       <datalist id="purposes">${PURPOSES.map((word) => html`<option value=${t(`case_page.purpose.${word}`)} />`)}</datalist>
       <div class="buttons"><button type="button" class="secondary" onClick=${() => setAsking(false)}>${t("common.cancel")}</button><button aria-busy=${busy} disabled=${busy || purpose.trim().length < 3}>${t("case_page.personal_show")}</button></div>
     </form>`}
-    ${told && (told.length ? html`<dl class="facts" aria-live="polite">${told.map((item) => html`<${Value} key=${item.digest} item=${item} case=${each} purpose=${purpose.trim()} />`)}</dl>` : html`<p>${t("case_page.personal_none")}</p>`)}
+    ${told && (told.length ? html`<dl class="case-facts" aria-live="polite">${told.map((item) => html`<${Value} key=${item.digest} item=${item} case=${each} purpose=${purpose.trim()} />`)}</dl>` : html`<p>${t("case_page.personal_none")}</p>`)}
     ${told && html`<button type="button" class="outline" onClick=${() => setTold(null)}>${t("case_page.personal_hide")}</button>`}
   </div>`;
 }

@@ -1,7 +1,7 @@
 /** What the console's pages are made of: tables, filters in the address, names of things, dialogs, exports. Read by every page. */
 
 import { csv, geojson, xlsx } from "../pages/sheets.js";
-import { Field, html, language, named, route, showNumber, signal, t, useEffect, useId, useRef, useState } from "../pages/ui.js";
+import { Field, html, language, named, route, showNumber, signal, t, useEffect, useId, useLayoutEffect, useRef, useState } from "../pages/ui.js";
 import { allOf, get, session } from "./api.js";
 
 // ---- tables
@@ -280,7 +280,7 @@ export function AreaChoice({ value, onChange, kinds, first, also = [], ...more }
 export function Dialog({ title, onClose, children }) {
   const box = useRef();
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     box.current.showModal();
     return () => before?.isConnected && before.focus();

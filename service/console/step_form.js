@@ -1,6 +1,6 @@
 /** The form of one step of a case: its fields from the table, and If-Match with the version that the person saw. Read on the case's page. */
 
-import { Field, html, t, today, useEffect, useRef, useState } from "../pages/ui.js";
+import { Field, html, t, today, useLayoutEffect, useRef, useState } from "../pages/ui.js";
 import { send } from "./api.js";
 import { Reason, Select, Trouble, unitName } from "./parts.js";
 import { PhotoInput } from "./photos.js";
@@ -25,7 +25,7 @@ export function StepForm({ case: each, trail, step, still, onDone, onStale, onCl
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const form = useRef();
-  useEffect(() => form.current.querySelector("input, select, textarea, button")?.focus(), []);
+  useLayoutEffect(() => form.current.querySelector("input, select, textarea, button")?.focus(), []);
   // The person decides on what they saw: what changes meanwhile is told, and decided on anew.
   const moved = each.version !== seen;
   const missing = fields.some(({ name, required }) => required && isEmpty(said[name]));
@@ -52,7 +52,7 @@ export function StepForm({ case: each, trail, step, still, onDone, onStale, onCl
     ${moved && html`<p role="alert" class="trouble">${t(still ? "case_page.moved" : "case_page.moved_away")}</p>`}
     <div class="buttons">
       <button type="button" class="secondary" onClick=${onClose}>${t("common.cancel")}</button>
-      ${moved && still ? html`<button type="button" onClick=${() => (setSeen(each.version), setProblem(null))}>${t("case_page.seen")}</button>` : html`<button disabled=${busy || missing || moved} aria-busy=${busy}>${t(`step.${step}`)}</button>`}
+      ${moved && still ? html`<button key="seen" type="button" onClick=${() => (setSeen(each.version), setProblem(null))}>${t("case_page.seen")}</button>` : html`<button key="store" disabled=${busy || missing || moved} aria-busy=${busy}>${t(`step.${step}`)}</button>`}
     </div>
   </form>`;
 }

@@ -187,7 +187,9 @@ def test_what_is_said_of_persons_is_shown_for_a_purpose_that_goes_on_record(serv
 
 
 def test_a_file_holds_exactly_what_the_list_shows(served: Served, console: Any):
+    served.city.clock.forward(minutes=1)
     reported(served, "=1+1, a formula", GRID_A2, place={"lat": 32.125, "lon": 114.075, "purpose": "find_matter"})
+    served.city.clock.forward(minutes=1)
     reported(served, "a plain one", GRID_A2)
     page = console("zhao", f"cases?area={GRID_A2}&sort=reported_at")
     row(page, "a formula").wait_for()
