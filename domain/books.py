@@ -151,6 +151,17 @@ class Books:
         """What is known as name@version: one, or two where a city published its own under a shipped label."""
         return [item for item in self._items[kind] if item.label == label]
 
+    def deciding(self, kind: str, day: str) -> list[Item]:
+        """The versions of a kind that decisions of a day use: of limits one for each scheme of categories, of calendars and plans one.
+
+        Of categories all that are in force by then: each version has codes of its own.
+        """
+        found: dict[str, Item] = {}
+        for item in self._items[kind]:
+            if item.effective_from <= day:
+                found.setdefault(_matter_of(item), item)
+        return list(found.values())
+
     def _care_plan(self, day: str | None) -> dict[str, Any]:
         item = self._in_force("care_plan", day)
         return item.content if item else {"groups": {}, "tiers": {}}
@@ -175,6 +186,13 @@ class Books:
 def shipped_items() -> tuple[dict[str, Any], ...]:
     """The items that come with the software, in the form in which a city would publish them."""
     return tuple(json.loads(path.read_text("utf-8")) for path in sorted(DEFAULTS.glob("*.json")))
+
+
+def _matter_of(item: Item) -> str:
+    """What one version at most decides on: versions of the same matter take each other's place."""
+    if item.kind == "categories":
+        return f"{item.content['scheme']}/{item.content['version']}"
+    return f"{item.content['scheme']}/{item.content['scheme_version']}" if item.kind == "limits" else ""
 
 
 def _privacy_of(code: str, codes: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from domain.areas import level_of, parent_of
+from domain.areas import LENGTH_OF_LEVEL, LEVEL_OF_LENGTH, level_of, parent_of
+from projections import people
 from projections.paging import After, Row, first, page
 from projections.recorded import Recorded
 from projections.sight import Sight, within
@@ -101,6 +102,13 @@ def _exists(from_day: str, to_day: str) -> sa.ColumnElement[bool]:
     return sa.and_(C.effective_from <= to_day, sa.or_(C.effective_to.is_(None), C.effective_to >= from_day))
 
 
+def _has_worker(day: str) -> sa.ColumnElement[bool]:
+    """A worker is assigned on a day to the area or to one above it."""
+    above = [sa.func.substr(C.code, 1, length) for length in sorted(LEVEL_OF_LENGTH) if length <= LENGTH_OF_LEVEL["grid"]]
+    held = people.C
+    return sa.exists().where(held.role == "worker", held.unit.in_(above), people.holds(day))
+
+
 def list_areas(
     conn: sa.Connection,
     sight: Sight,
@@ -110,12 +118,14 @@ def list_areas(
     day: str | None = None,
     codes: Iterable[str] | None = None,
     outlines: bool = True,
+    without_worker: str | None = None,
     after: After = None,
     limit: int = 100,
 ) -> list[Row]:
     """Areas of a subtree by code, or those of some codes; with a day, those that existed on it under the names of that day.
 
-    outlines: whether centre and polygon are given, which are most of a row. Cursor: (code,).
+    outlines: whether centre and polygon are given, which are most of a row. without_worker: only grids in which nobody worked on that
+    day: no worker is assigned to the grid, nor to an area that it lies in. Cursor: (code,).
     """
     query = (sa.select(TABLE) if outlines else sa.select(*WITHOUT_OUTLINES)).where(sight.where(C.code))
     if codes is not None:
@@ -126,6 +136,8 @@ def list_areas(
         query = query.where(C.level == level)
     if day is not None:
         query = query.where(_exists(day, day))
+    if without_worker is not None:
+        query = query.where(C.level == "grid", _exists(without_worker, without_worker), ~_has_worker(without_worker))
     rows = page(conn, query, (C.code,), after, limit)
     return [on_day(row, day) for row in rows] if day is not None else rows
 

@@ -92,7 +92,8 @@ def spread(before: Row | None, after: Row | None, event: Recorded) -> Iterator[t
         yield (after["person"], assignment), row
 
 
-def _holds(day: Any) -> sa.ColumnElement[bool]:
+def holds(day: Any) -> sa.ColumnElement[bool]:
+    """An assignment holds on a day; on any where none is given."""
     if day is None:
         return sa.true()
     return sa.and_(C.from_day <= day, sa.or_(C.to_day.is_(None), C.to_day >= day))
@@ -100,12 +101,12 @@ def _holds(day: Any) -> sa.ColumnElement[bool]:
 
 def held_by(person: sa.ColumnElement[str], day: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     """Joins the assignments of a person that hold on a day to a query that knows the person."""
-    return sa.and_(C.person == person, IS_ASSIGNMENT, _holds(day))
+    return sa.and_(C.person == person, IS_ASSIGNMENT, holds(day))
 
 
 def assignments_of(conn: sa.Connection, person: str, day: str | None = None) -> list[Row]:
     """A person's assignments, those that hold on a day where one is given (to_day is the last day that counts)."""
-    query = sa.select(TABLE).where(C.person == person, IS_ASSIGNMENT, _holds(day)).order_by(C.from_day, C.assignment)
+    query = sa.select(TABLE).where(C.person == person, IS_ASSIGNMENT, holds(day)).order_by(C.from_day, C.assignment)
     return [dict(row) for row in conn.execute(query).mappings()]
 
 
@@ -116,7 +117,7 @@ def get_person(conn: sa.Connection, person: str) -> Row | None:
 
 def person_on(conn: sa.Connection, person: str, day: str) -> tuple[Row | None, list[Row]]:
     """The person's own row and the assignments that hold on a day, in one look."""
-    query = sa.select(TABLE).where(C.person == person, sa.or_(C.assignment == THE_PERSON, _holds(day)))
+    query = sa.select(TABLE).where(C.person == person, sa.or_(C.assignment == THE_PERSON, holds(day)))
     rows = [dict(row) for row in conn.execute(query.order_by(C.from_day, C.assignment)).mappings()]
     own = next((row for row in rows if row["assignment"] == THE_PERSON), None)
     return own, [row for row in rows if row["assignment"] != THE_PERSON]
@@ -134,7 +135,7 @@ def people_of(
     limit: int = 100,
 ) -> list[Row]:
     """Assignments to a unit, or to units in a subtree. Cursor: (person, assignment)."""
-    query = sa.select(TABLE).where(IS_ASSIGNMENT, sight.where(C.area, (C.unit,)), _holds(day))
+    query = sa.select(TABLE).where(IS_ASSIGNMENT, sight.where(C.area, (C.unit,)), holds(day))
     if unit is not None:
         query = query.where(C.unit == unit)
     if area is not None:

@@ -38,6 +38,10 @@ RETAINED_DAYS = 183
 SHORTEST_PURPOSE, LONGEST_PURPOSE = 3, 200
 LONGEST_FILTERS = 4_000
 LONGEST_OBJECT = 120
+VERIFIED_ACT = "ledger.verified"
+"""What stands for an auditor's word that a ledger was verified outside: service.audit.verified."""
+VERIFIED = sa.text("act = 'ledger.verified'")
+"""The same as a condition, word for word that of its index, so that both databases use it."""
 OS_USER = "os"
 """The kind of token of somebody at the machine's own command line."""
 
@@ -65,6 +69,7 @@ ACCESS_LOG = sa.Table(
     sa.Index("access_log_day", "day"),
     sa.Index("access_log_person", "person", "at"),
     sa.Index("access_log_subject", "subject", "at"),
+    sa.Index("access_log_verified", "ledger", "at", sqlite_where=VERIFIED, postgresql_where=VERIFIED),
 )
 """``ledger`` is what was read: a ledger, or the area's own for a list; the city's where nothing narrower was named."""
 C = ACCESS_LOG.c

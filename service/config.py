@@ -109,6 +109,7 @@ class Config:
     upload_attempts: int = setting(6, "How often an upload that lost a race is decided again before 503.", POSITIVE)
     batch_max_seconds: float = setting(30.0, "Longest time to receive and decide one batch.", validate.Range(min=1, max=300))
     body_max_bytes: int = setting(262_144, "Longest JSON body of every other request.", POSITIVE)
+    import_max_bytes: int = setting(8_388_608, "Largest file of areas that is imported over HTTP.", POSITIVE)
     photo_max_bytes: int = setting(8_388_608, "Largest photo.", POSITIVE)
     dossier_max_bytes: int = setting(536_870_912, "Most bytes of photos in one dossier over HTTP.", POSITIVE)
     page_max: int = setting(500, "Most rows of one page.", validate.Range(min=10, max=5000))

@@ -5,7 +5,7 @@ transaction. What decisions read (areas, assignments, rulebooks) is caught up be
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
@@ -28,10 +28,10 @@ from projections.sight import Sight
 from service.config import Config
 from service.database import reading, writing
 from service.ledger.mapper import aggregate_of, draft_of
-from service.ledger.store import Appended, Draft, Ledgers, VersionTaken
+from service.ledger.store import Appended, Draft, EntryTooLarge, Ledgers, VersionTaken, must_fit
 from service.personal.disclosing import Saying, SubjectGone
 from service.personal.vault import Vault
-from service.scope import Actor, OutOfScope, authorise
+from service.scope import Actor, NotYourRole, OutOfScope, authorise
 from service.sync.photos import record_uses
 from service.sync.refusals import NoSuchReference, UnknownArea
 from service.sync.tables import tablet_states
@@ -60,6 +60,35 @@ class Saved:
     ledger: str
     position: int
     version: int
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a decision recorded, or would record. new: something; position: the last one, None where nothing was recorded."""
+
+    new: bool
+    position: int | None
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What became of an area that a file told of: new, changed, same or refused. before: what was recorded of the members that changed."""
+
+    what: str
+    drafts: tuple[Draft, ...] = ()
+    before: dict[str, Any] = field(default_factory=dict)
+    refused: Exception | None = None
+
+
+def _registered(area: Area | None, act: Act, books: Books, said: dict[str, Any]) -> tuple[Area, dict[str, Any]]:
+    """The area with what is said of it decided, and what was known before of the members that changed."""
+    if area is None:
+        return Area.register(act, books, area_stream(said["code"]), **said), {}
+    changed = {name: value for name, value in said.items() if value is not None and area.differs(name, value)}
+    before = {name: area.known[name] for name in changed}
+    if changed:
+        area.change(act, books, **{"effective_from": said["effective_from"], **changed})
+    return area, before
 
 
 def area_stream(code: str) -> UUID:
@@ -240,15 +269,42 @@ class Inspection:
         grant = authorise(actor, "area.manage", area=code)
 
         def decide(area: Area | None, books: Books) -> Area:
-            act = self.act_for(actor, grant.role)
-            if area is None:
-                return Area.register(act, books, area_stream(code), **said)
-            changed = {name: value for name, value in said.items() if value is not None and area.differs(name, value)}
-            if changed:
-                area.change(act, books, **{"effective_from": said["effective_from"], **changed})
-            return area
+            return _registered(area, self.act_for(actor, grant.role), books, said)[0]
 
         return self._changed_reference(self._change(ledger_of(code), area_stream(code), decide)[0])
+
+    def register_areas(self, actor: Actor, ledger: str, told: Sequence[dict[str, Any]], *, dry_run: bool = False) -> list[Registered]:
+        """The same for many areas of one ledger, in one transaction: what became of each, in the order given. A refused one stops no other.
+
+        dry_run: everything is decided and nothing recorded.
+        """
+        streams = [area_stream(said["code"]) for said in told]
+        for _ in range(self.config.upload_attempts):
+            with reading(self.database) as conn:
+                lines, books = self.ledgers.streams(conn, ledger, streams), self.books(conn, ledger)
+            found = [self._register(actor, books, ledger, lines.get(stream, []), said) for stream, said in zip(streams, told, strict=True)]
+            drafts = [draft for each in found for draft in each.drafts]
+            if not drafts or dry_run:
+                return found
+            try:
+                with writing(self.database) as conn:
+                    appended = self.ledgers.append(conn, ledger, drafts)
+            except VersionTaken:
+                continue
+            self._changed_reference(Saved(ledger, appended.size - 1, 1))
+            return found
+        raise Contended
+
+    def _register(self, actor: Actor, books: Books, ledger: str, lines: Sequence[bytes], said: dict[str, Any]) -> Registered:
+        try:
+            grant = authorise(actor, "area.manage", area=said["code"])
+            area, before = _registered(aggregate_of(lines), self.act_for(actor, grant.role), books, said)
+            drafts = drafts_of(area)
+            must_fit(ledger, drafts)
+        except (Refusal, OutOfScope, NotYourRole, EntryTooLarge) as refused:
+            return Registered("refused", refused=refused)
+        what = "same" if not drafts else "new" if drafts[0].version == 1 else "changed"
+        return Registered(what, tuple(drafts), before)
 
     def end_area(self, actor: Actor, code: str, effective_to: str, successors: Sequence[str] = ()) -> Saved:
         """Ends an area after a day."""
@@ -300,8 +356,8 @@ class Inspection:
 
         return self._changed_reference(self._change(ledger_of(home), UUID(person), decide)[0])
 
-    def publish_book(self, actor: Actor, city: str, said: dict[str, Any]) -> Saved:
-        """Publishes a version of a rulebook. The same version again records nothing."""
+    def publish_book(self, actor: Actor, city: str, said: dict[str, Any], *, dry_run: bool = False) -> Tried:
+        """Publishes a version of a rulebook, or only sees whether it could be. The same version again records nothing."""
         grant = authorise(actor, "rulebook.manage", area=city)
         stream = book_stream(city, said["kind"], said["name"])
 
@@ -312,7 +368,13 @@ class Inspection:
                 book.publish(act, books, **{name: said[name] for name in ("version", "effective_from", "content")})
             return book
 
-        return self._changed_reference(self._change(city, stream, decide)[0])
+        if dry_run:
+            with reading(self.database) as conn:
+                drafts = drafts_of(decide(self._load(conn, city, stream), self.books(conn, city)))
+            must_fit(city, drafts)
+            return Tried(bool(drafts), None)
+        saved = self._changed_reference(self._change(city, stream, decide)[0])
+        return Tried(saved.position >= 0, saved.position if saved.position >= 0 else None)
 
     # ---- tablets and what they could not record
 

@@ -40,10 +40,15 @@ ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
     # What is said of persons: only who works with them. An auditor checks digests, and reads no value.
     "personal.read": frozenset({WORKER, OFFICER}),
     "ledger.read": frozenset({AUDITOR}),
+    # An auditor's word goes into the record of reads; in the ledgers auditors change nothing.
+    "ledger.verify": frozenset({AUDITOR}),
     "access.read": frozenset({AUDITOR}),
     "case.replay": frozenset({AUDITOR}),
     "area.read": EVERYONE,
     "person.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
+    "rulebook.read": EVERYONE,
+    "signing.read": frozenset({AUDITOR, ADMINISTRATOR}),
+    "health.read": frozenset({AUDITOR, ADMINISTRATOR}),
     "tablet.read": frozenset({OFFICER, AUDITOR, ADMINISTRATOR}),
     # What is managed.
     "photo.write": frozenset({WORKER, OFFICER}),
@@ -54,6 +59,7 @@ ACTIONS_BY_ROLE: dict[str, frozenset[str]] = {
     "subject.report": OFFICERS,
     "subject.erase": MANAGERS,
     "person.manage": frozenset({ADMINISTRATOR}),
+    "account.manage": frozenset({ADMINISTRATOR}),
     "rulebook.manage": frozenset({ADMINISTRATOR}),
     "summary.seal": OFFICERS,
 }

@@ -31,7 +31,7 @@ def import_areas(file: Path, mapping_name: str | None, pairs: Path | None, effec
     """
     mapping = load_mapping(mapping_name) if mapping_name else None
     areas = read_areas(file, effective_from, mapping, pairs)
-    counts = record_areas(gridtrail(), areas)
+    counts = record_areas(gridtrail(), areas).counts
     show_flaws(areas.flaws, verbose)
     click.echo(
         f"{areas.total} rows: {counts['new']} areas registered, {counts['changed']} changed, {counts['same']} as they were, "

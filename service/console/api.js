@@ -110,6 +110,11 @@ export async function send(method, path, body, { version, purpose } = {}) {
   return { body: await answered(answer), etag: answer.headers.get("ETag") };
 }
 
+/** Sends a file as it is. Gives the body of the answer. */
+export async function sendFile(path, query, file, type) {
+  return answered(await asked(addressOf(path, query), { method: "POST", body: file, headers: { "Content-Type": type } }));
+}
+
 /** What is no JSON: a photo, a dossier, a table. */
 export async function fetchFile(path, query = {}, more = {}) {
   const answer = await asked(addressOf(path, query), more);

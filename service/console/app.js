@@ -32,6 +32,16 @@ const PAGES = [
   { path: "refusals", key: "refusals.title", group: "work", roles: ["officer", "auditor", "worker"], view: later(() => import("./refusals.js").then(({ Refusals }) => Refusals)) },
   { path: "indicators", key: "indicator.title", group: "work", roles: ["officer", "auditor"], view: later(() => import("./indicators.js").then(({ Indicators }) => Indicators)) },
   { path: "summary", key: "summary.title", group: "work", roles: ["officer", "auditor"], view: later(() => import("./summary.js").then(({ Summary }) => Summary)) },
+  { path: "past", key: "nav.past", group: "audit", roles: ["auditor"], view: later(() => import("./past.js").then(({ Past }) => Past)) },
+  { path: "ledgers", key: "nav.ledgers", group: "audit", roles: ["auditor"], view: later(() => import("./ledgers.js").then(({ Ledgers }) => Ledgers)) },
+  { path: "history", key: "nav.history", group: "audit", roles: ["auditor"], view: later(() => import("./history.js").then(({ History }) => History)) },
+  { path: "reads", key: "nav.reads", group: "audit", roles: ["auditor"], view: later(() => import("./reads.js").then(({ Reads }) => Reads)) },
+  { path: "areas", key: "nav.areas", group: "office", roles: ["administrator"], view: later(() => import("./areas.js").then(({ Areas }) => Areas)) },
+  { path: "people", key: "nav.people", group: "office", roles: ["administrator"], view: later(() => import("./people.js").then(({ People }) => People)) },
+  { path: "codes", key: "nav.codes", group: "office", roles: ["administrator"], view: later(() => import("./codes.js").then(({ Codes }) => Codes)) },
+  { path: "rulebooks", key: "nav.rulebooks", group: "office", roles: ["administrator"], view: later(() => import("./rulebooks.js").then(({ Rulebooks }) => Rulebooks)) },
+  { path: "keys", key: "nav.keys", group: "office", roles: ["administrator", "auditor"], view: later(() => import("./keys.js").then(({ Keys }) => Keys)) },
+  { path: "health", key: "nav.health", group: "office", roles: ["administrator"], view: later(() => import("./health.js").then(({ Health }) => Health)) },
 ];
 const GROUPS = ["work", "audit", "office"];
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from domain.areas import GRID_KINDS, LENGTH_OF_LEVEL, level_of, parent_of
 from service.imports.mapping import Mapping
-from service.imports.table import BadValue, Flaw, Row, Table, UnreadableFile, fault_of_text, read_rows, read_table, text_of
+from service.imports.table import BadValue, Flaw, Row, Source, Table, UnreadableFile, fault_of_text, read_rows, read_table, text_of
 
 REQUIRED = ("level", "code", "name")
 LEVEL_NAMES = {
@@ -49,8 +49,8 @@ class Areas:
             self.flaws.append(Flaw(line, "code", "repeated", f"{said['code']} stands in line {first} already."))
 
 
-def read_areas(path: Path, effective_from: str, mapping: Mapping | None = None, pairs: Path | None = None) -> Areas:
-    """Reads a file by its suffix: .csv is an area tree, .json and .geojson are outlines of grids."""
+def read_areas(path: Source, effective_from: str, mapping: Mapping | None = None, pairs: Path | None = None) -> Areas:
+    """Reads a file by its suffix: .csv and .xlsx are an area tree, .json and .geojson are outlines of grids."""
     if path.suffix.lower() in (".json", ".geojson"):
         features = _features(path)
         areas = _mapped(features, mapping, pairs) if mapping and mapping.areas else _plain(features)
@@ -131,7 +131,7 @@ def day_of(row: Row, column: str) -> str:
 # ---- outlines
 
 
-def _features(path: Path) -> list[dict[str, Any]]:
+def _features(path: Source) -> list[dict[str, Any]]:
     try:
         whole = json.loads(text_of(path))
     except (ValueError, RecursionError) as wrong:
@@ -152,7 +152,7 @@ def _outline(number: int, feature: Any, read: Iterable[str]) -> tuple[dict[str, 
     geometry = feature.get("geometry")
     if not isinstance(geometry, dict) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
         raise BadValue("geometry", "not_a_polygon", f"feature {number} has no Polygon or MultiPolygon.")
-    for lon, lat in _points(geometry.get("coordinates")):
+    for lon, lat in points_of(geometry.get("coordinates")):
         if not (-180 <= lon <= 180 and -90 <= lat <= 90):
             raise BadValue("geometry", "off_the_globe", f"feature {number} has the point {lon}, {lat}, which lies off the globe.")
     for name in read:
@@ -162,19 +162,28 @@ def _outline(number: int, feature: Any, read: Iterable[str]) -> tuple[dict[str, 
     return feature["properties"], {"type": geometry["type"], "coordinates": geometry["coordinates"]}
 
 
-def _points(coordinates: Any) -> Iterable[tuple[float, float]]:
+def points_of(coordinates: Any, depth: int = 3) -> Iterable[tuple[float, float]]:
+    """All points of a Polygon or MultiPolygon as (lon, lat). BadValue where they are none."""
     if isinstance(coordinates, list) and len(coordinates) >= 2 and all(isinstance(each, int | float) for each in coordinates[:2]):
-        yield float(coordinates[0]), float(coordinates[1])
-    elif isinstance(coordinates, list) and coordinates:
+        yield _float(coordinates[0]), _float(coordinates[1])
+    elif isinstance(coordinates, list) and coordinates and depth:
         for each in coordinates:
-            yield from _points(each)
+            yield from points_of(each, depth - 1)
     else:
         raise BadValue("geometry", "not_a_polygon", "the coordinates are not nested lists of numbers.")
 
 
+def _float(number: int | float) -> float:
+    """The number; one that is too large for a float lies off the globe as well."""
+    try:
+        return float(number)
+    except OverflowError:
+        return float("inf")
+
+
 def centre_of(polygon: dict[str, Any]) -> list[float]:
     """The middle of the outline's box, for a map that shows a pin."""
-    points = list(_points(polygon["coordinates"]))
+    points = list(points_of(polygon["coordinates"]))
     lons, lats = [lon for lon, _ in points], [lat for _, lat in points]
     return [round((min(lons) + max(lons)) / 2, 6), round((min(lats) + max(lats)) / 2, 6)]
 

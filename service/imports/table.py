@@ -1,40 +1,18 @@
-"""CSV files as rows with line numbers, and what is wrong with them. Read by every import; knows nothing of what the rows mean."""
+"""CSV files and XLSX sheets as rows with line numbers, and what is wrong with them. Read by every import; knows no meaning of a row."""
 
 import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
+
+from service.imports.flaws import BadValue, Flaw, Source, UnreadableFile
+from service.imports.workbook import read_sheet
+
+__all__ = ["BadValue", "Flaw", "Row", "Source", "Table", "UnreadableFile", "fault_of_text", "read_rows", "read_table", "text_of"]
 
 T = TypeVar("T")
 FIELD_LIMIT = 131_072
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """What is wrong in one place of a file. column is empty where the whole row is meant, line is 0 where none is; code is stable."""
-
-    line: int
-    column: str
-    code: str
-    sentence: str
-
-    def __str__(self) -> str:
-        where = [*([f"line {self.line}"] if self.line else []), *([f"column {self.column}"] if self.column else [])]
-        return f"{', '.join(where)}: {self.sentence}" if where else self.sentence
-
-
-class UnreadableFile(Exception):
-    """The file as a whole cannot be read; the message says why."""
-
-
-class BadValue(Exception):
-    """One value of one row is wrong; becomes a Flaw that names the line."""
-
-    def __init__(self, column: str, code: str, sentence: str) -> None:
-        self.column, self.code, self.sentence = column, code, sentence
-        super().__init__(sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +50,23 @@ class Table:
         return len(self.rows) + len(self.flaws)
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Source) -> str:
     """The file's text; bytes that are not UTF-8 stay recognisable, so that only their rows are refused."""
+    return _bytes_of(path).decode("utf-8-sig", "surrogateescape")
+
+
+def _bytes_of(path: Source) -> bytes:
     try:
-        return path.read_bytes().decode("utf-8-sig", "surrogateescape")
+        return path.read_bytes()
     except OSError as wrong:
         raise UnreadableFile(f"{path}: {wrong.strerror or wrong}.") from wrong
 
 
-def read_table(path: Path, required: tuple[str, ...]) -> Table:
-    """Reads a CSV file with a header line. UnreadableFile where a required column is missing or there is no header."""
+def read_table(path: Source, required: tuple[str, ...]) -> Table:
+    """Reads a CSV file or the first sheet of a workbook. UnreadableFile where a required column or the whole header is missing."""
     table = Table()
-    lines = _records(text_of(path), table.flaws)
+    is_workbook = path.suffix.lower() == ".xlsx"
+    lines = read_sheet(str(path), _bytes_of(path)) if is_workbook else _records(text_of(path), table.flaws)
     header = next(lines, None)
     if header is None:
         raise UnreadableFile(f"{path}: there is no header line.")

@@ -22,7 +22,7 @@ from service.ledger.stretches import read_stretches
 from service.ledger.tables import events, ledgers
 from service.ledger.tree import EMPTY_ROOT, Frontier, leaf_hashes
 
-__all__ = ["Appended", "Draft", "EntryTooLarge", "Head", "HistoryBehind", "Ledgers", "VersionTaken"]
+__all__ = ["Appended", "Draft", "EntryTooLarge", "Head", "HistoryBehind", "Ledgers", "VersionTaken", "must_fit"]
 
 
 class EntryTooLarge(ValueError):
@@ -94,6 +94,8 @@ class Watch(Protocol):
 
 NO_PLACE, NO_TIME = b'{"ledger":"","position":0', b',"recorded_at":""'
 """What write_line writes for a line without a position and a time."""
+
+LONGEST_POSITION, LENGTH_OF_TIME = 15, 24
 
 HEADS = sa.select(ledgers.c.ledger, ledgers.c.size, ledgers.c.root, ledgers.c.incarnation, ledgers.c.recorded_at).order_by(ledgers.c.ledger)
 ONE_HEAD = HEADS.where(ledgers.c.ledger == sa.bindparam("ledger"))
@@ -251,14 +253,20 @@ class Ledgers:
         stream: UUID | None = None,
         topic: str | None = None,
         by_person: UUID | None = None,
+        tablet: UUID | None = None,
         recorded_from: str | None = None,
         recorded_to: str | None = None,
+        below: int | None = None,
+        newest_first: bool = False,
     ) -> list[bytes]:
-        """Lines from a position on that match every filter given. recorded_from is included, recorded_to is not."""
-        query = LINES
-        for column, value in ((events.c.stream, stream), (events.c.topic, topic), (events.c.by_person, by_person)):
+        """Lines from a position on that match every filter, or the latest of them. recorded_from is included, recorded_to and below not."""
+        query = LINES.order_by(None).order_by(events.c.position.desc()) if newest_first else LINES
+        wanted = ((events.c.stream, stream), (events.c.topic, topic), (events.c.by_person, by_person), (events.c.tablet, tablet))
+        for column, value in wanted:
             if value is not None:
                 query = query.where(column == value)
+        if below is not None:
+            query = query.where(events.c.position < below)
         if recorded_from is not None:
             start = max(start, self.size_at(conn, ledger, recorded_from, including=False))
         if recorded_to is not None:
@@ -280,6 +288,15 @@ class Ledgers:
             else:
                 high = middle
         return low
+
+
+def must_fit(ledger: str, drafts: Iterable[Draft]) -> None:
+    """EntryTooLarge where a draft's line would be too long, wherever it came to stand."""
+    for draft in drafts:
+        before, behind = _tail_of(draft)
+        size = len(NO_PLACE) + len(ledger) + LONGEST_POSITION + len(before) + LENGTH_OF_TIME + len(behind)
+        if size > LINE_LIMIT:
+            raise EntryTooLarge(draft.stream, draft.version, size)
 
 
 @dataclass(frozen=True, slots=True)

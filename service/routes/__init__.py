@@ -3,9 +3,12 @@
 from flask import Flask
 
 from service import inspection
+from service.ledger.store import EntryTooLarge
 from service.problems import EXCEPTIONS, answer_all
 from service.routes import (
     access,
+    accounts,
+    areas,
     cases,
     docs,
     dossiers,
@@ -18,10 +21,12 @@ from service.routes import (
     logs,
     metrics,
     page_files,
+    people,
     personal,
     photos,
     places,
     proofs,
+    rulebooks,
     sessions,
     subjects,
     summaries,
@@ -39,6 +44,10 @@ BLUEPRINTS = (
     uploads.blueprint,
     personal.blueprint,
     places.blueprint,
+    areas.blueprint,
+    people.blueprint,
+    accounts.blueprint,
+    rulebooks.blueprint,
     ledgers.blueprint,
     dossiers.blueprint,
     access.blueprint,
@@ -61,6 +70,7 @@ EXCEPTIONS.update(
     {
         inspection.StaleVersion: "version_changed",
         inspection.Contended: "database_busy",
+        EntryTooLarge: "too_large",
     }
 )
 

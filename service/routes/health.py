@@ -8,11 +8,13 @@ import sqlalchemy as sa
 from projections import READ_MODELS
 from service.audit.tables import heads_of
 from service.audit.watermark import Behind
+from service.condition import condition
 from service.database import reading
 from service.lag import Lag, lags
 from service.ledger import schema
 from service.problems import CATALOGUE, Problem
 from service.routes.nouns import PUBLIC, Noun, gridtrail
+from service.schemas.condition import Condition
 from service.schemas.health import Alive, Health, Readiness, Ready
 
 CATALOGUE.update({"not_upgraded": (503, "The database is not at this program's migration")})
@@ -62,6 +64,12 @@ def show_readiness() -> dict[str, Any]:
     """As /health/ready, in one word: the database answers and stands at the right migration. 503 otherwise."""
     _look()
     return {"status": "ready"}
+
+
+@blueprint.operation("GET", "/v1/health", policy="health.read", answers=(200, Condition))
+def show_condition() -> dict[str, Any]:
+    """How the service is, for administrators: read models, stores, admission, publishing. The same whichever process answers."""
+    return condition(gridtrail())
 
 
 def _look() -> tuple[list[Lag], list[Behind]]:

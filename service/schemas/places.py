@@ -11,13 +11,17 @@ String, Integer = ma.fields.String, ma.fields.Integer
 
 
 class AreaQuery(Listing, Waiting):
-    """Areas of a subtree, or those of some codes; with a day, those that existed on it. outlines=false leaves centre and polygon null."""
+    """Areas of a subtree, or those of some codes; with a day, those that existed on it. outlines=false leaves centre and polygon null.
+
+    without_worker: grids in which nobody works on that day.
+    """
 
     area = area_code()
     codes = matching(rf"{AREA}(,{AREA}){{0,99}}", "411502001001001,411502001001002")
     outlines = flag()
     level = one_of(*levels())
     day = Day()
+    without_worker = Day()
 
 
 class Area(

@@ -1,8 +1,8 @@
-"""Tablets, refused entries and ledgers on the wire: what was uploaded and what became of it."""
+"""Tablets and refused entries on the wire: what was uploaded and what became of it."""
 
 import marshmallow as ma
 
-from service.schemas.fields import Moment, Parsed, QueryInteger, area_code, one_of, shown, text, word
+from service.schemas.fields import Parsed, area_code, one_of, shown, text, word
 from service.schemas.pages import Listing, Waiting
 
 String, Integer = ma.fields.String, ma.fields.Integer
@@ -100,34 +100,6 @@ class RefusedEntry(
     """An uploaded entry that a rule refused, kept, and what became of it. What it said is given by GET /v1/refusals/{id}/entry."""
 
     facts = Parsed(required=True, allow_none=True)
-
-
-class Ledger(ma.Schema.from_dict(shown(String, "ledger", "root", "incarnation", "recorded_at") | shown(Integer, "size"))):  # type: ignore[misc]
-    """A ledger: how many entries it has, and the root of its RFC 6962 tree in base64."""
-
-
-class Ledgers(ma.Schema):
-    """The ledgers within sight."""
-
-    items = ma.fields.List(ma.fields.Nested(Ledger), required=True)
-
-
-class EntryQuery(Listing):
-    """Stored entries from a position on, of one stream, topic or person, recorded in a time."""
-
-    start = QueryInteger(load_default=0, validate=ma.validate.Range(0, 2**53 - 1))
-    stream = ma.fields.UUID()
-    topic = word()
-    person = ma.fields.UUID()
-    recorded_from = Moment()
-    recorded_to = Moment()
-
-
-class StoredEntry(ma.Schema):
-    """One stored entry. line is verbatim: its UTF-8 bytes are the leaf of the ledger's tree."""
-
-    position = Integer(required=True)
-    line = String(required=True)
 
 
 class Saved(ma.Schema):

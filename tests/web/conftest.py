@@ -26,3 +26,13 @@ def empty_postgres_url(postgres_url: str) -> Iterator[str]:
     yield sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as conn:
         conn.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    """The city on each store, one per module."""
+    tmp = tmp_path_factory.mktemp("town")
+    url = f"sqlite:///{tmp}/gridtrail.db" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    town = build(url, tmp)
+    yield town
+    town.gridtrail.database.dispose()

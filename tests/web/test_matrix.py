@@ -12,7 +12,21 @@ from service.audit.tables import published
 from service.database import reading
 from service.problems import Problem
 from service.routes.parsing import write_cursor
-from tests.web.city import CANARY, CAST, CITY, COMMUNITY_A, FIRE, GRID_A1, GRID_A2, GRID_B1, SUBDISTRICT_A, SUBDISTRICT_B, City, build
+from tests.web.city import (
+    CANARY,
+    CAST,
+    CITY,
+    COMMUNITY_A,
+    FIRE,
+    GRID_A1,
+    GRID_A2,
+    GRID_B1,
+    SUBDISTRICT_A,
+    SUBDISTRICT_B,
+    City,
+    build,
+    person_id,
+)
 from tests.web.test_inventory import MAY_BE_PUBLIC
 
 ACTORS = [*CAST, "stranger", "expired", "revoked", "tablet", "revoked tablet"]
@@ -71,6 +85,7 @@ def everything_readable(city: City) -> list[str]:
         for case, ledger, whose in product(cases, ledgers, people):
             filled = {"case": case, "ledger": ledger, "log": ledger, "position": 0, "tile": widest_bundle(city, ledger), "name": "x"}
             filled |= {"reference": whose, "refusal": whose, "subject": ABSENT, "tablet": city.tablets["bai"].id}
+            filled |= {"person": person_id("li")}
             query = period if path in needs_period else "?due_by=2027-01-01" if path == "/v1/visits/due" else ""
             found.append(path.format(**filled) + query)
     return found
@@ -146,7 +161,12 @@ READERS_OF = {
     "/v1/visits": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
     "/v1/visits/due": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
     "/v1/refusals": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun"},
+    "/v1/rulebooks": {"li", "wang", "bai", "zhao", "chen", "qian", "feng", "sun", "guan"},
+    "/v1/accounts": {"guan"},
+    "/v1/signing": {"sun", "guan"},
+    "/v1/health": {"sun", "guan"},
     "/v1/ledgers": {"sun"},
+    f"/v1/ledgers/{SUBDISTRICT_A}": {"sun"},
     "/v1/access-log": {"sun"},
     "/log": {"sun"},
     "/log/root/checkpoint": {"sun"},
@@ -215,4 +235,7 @@ def test_a_number_that_no_column_holds_is_refused_by_every_list(told: City):
                 query = f"{path}{'&' if '?' in path else '?'}{name}{number}"
                 assert sun.get(query).status_code < 500, query
     assert sun.get(trail, cursor=write_cursor([2**31 - 1], {})).json["items"] == []
-    assert sun.get(f"/v1/ledgers/{SUBDISTRICT_A}/events", cursor=write_cursor([2**53 - 1], {"start": 0})).json["items"] == []
+    assert (
+        sun.get(f"/v1/ledgers/{SUBDISTRICT_A}/events", cursor=write_cursor([2**53 - 1], {"start": 0, "sort": "position"})).json["items"]
+        == []
+    )
