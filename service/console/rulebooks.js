@@ -5,7 +5,7 @@ import { send, useData } from "./api.js";
 import { Facts, Hash, Mark, showMoment, useAction, Verbatim } from "./office.js";
 import { Empty, Table, Trouble } from "./parts.js";
 
-const KINDS = ["categories", "limits", "calendar", "care_plan"];
+const KINDS = ["categories", "limits", "calendar", "care_plan", "indicators", "recipients"];
 const MEMBERS = ["kind", "name", "version", "effective_from", "content"];
 
 /** #/rulebooks, #/rulebooks/<kind>/<name>/<version>, #/rulebooks/publish. */
@@ -53,7 +53,7 @@ function One({ book, loaded, problem }) {
       [t("books.published"), shipped ? t("books.shipped") : showMoment(published_at)],
       ["SHA-256", html`<span class="mono">${sha256}</span>`],
     ]} />
-    <${SHOWN[kind]} content=${content} />
+    ${SHOWN[kind] && html`<${SHOWN[kind]} content=${content} />`}
     <${Verbatim} label=${t("books.as_file")} text=${JSON.stringify({ kind, name, version, effective_from, content }, null, 2)} name=${`${kind}-${name}-${version}.json`} type="application/json" />`;
 }
 
@@ -115,7 +115,18 @@ function CarePlan({ content }) {
   return html`<${Facts} rows=${[[t("books.no_one_home"), t("books.days", { count: showNumber(content.no_one_home_days ?? 3) })]]} /><${Table} caption=${t("books.kind.care_plan")} columns=${columns} rows=${rows} rowKey=${({ code }) => code} />`;
 }
 
-const SHOWN = { categories: Categories, limits: Limits, calendar: Calendar, care_plan: CarePlan };
+function Indicators({ content }) {
+  const columns = [
+    { key: "code", title: t("books.called"), cell: (each) => html`${(language.value === "zh" ? each.zh : each.en) ?? each.code}<small class="mono">${each.code}</small>` },
+    { key: "of", title: t("books.counted"), cell: (each) => html`<span class="mono">${each.of.join(" + ")}</span>` },
+    { key: "per", title: t("books.per"), cell: (each) => html`<span class="mono">${each.per.join(" + ")}</span>` },
+    { key: "weight", title: t("books.weight"), numeric: true },
+  ];
+  return html`<${Table} caption=${t("books.kind.indicators")} columns=${columns} rows=${content.indicators} rowKey=${({ code }) => code} />`;
+}
+
+/** A kind without a table of its own is shown as its file, which every kind is. */
+const SHOWN = { categories: Categories, limits: Limits, calendar: Calendar, care_plan: CarePlan, indicators: Indicators };
 
 // ---- publishing
 
