@@ -10,14 +10,14 @@ from service.database import reading
 from service.inspection import Tried
 from service.routes.nouns import Noun, actor, gridtrail, paged
 from service.schemas.pages import page_of
-from service.schemas.rulebooks import Book, BookQuery, NewBook, PublishedBook, Trying
+from service.schemas.rulebooks import BookQuery, BookVersion, NewBook, PublishedBook, Trying
 
 blueprint = Noun("rulebooks", __name__, url_prefix="/v1", description="Categories, time limits, calendars and care plans of the city.")
 
 KEY = ("kind", "name", "version")
 
 
-@blueprint.operation("GET", "/rulebooks", policy="rulebook.read", query=BookQuery, answers=(200, page_of(Book)))
+@blueprint.operation("GET", "/rulebooks", policy="rulebook.read", query=BookQuery, answers=(200, page_of(BookVersion)))
 def list_books(query: dict[str, Any]) -> dict[str, Any]:
     """Every version of the city's books, and of those that came with the software, by kind, name and version."""
 

@@ -19,7 +19,7 @@ class BookQuery(Listing):
     content = flag(load_default=True)
 
 
-class Book(
+class BookVersion(
     ma.Schema.from_dict(  # type: ignore[misc]
         shown(String, "kind", "name", "version", "effective_from", "sha256", optional=("published_at",))
         | shown(Boolean, "shipped", "in_force")
