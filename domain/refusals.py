@@ -365,6 +365,7 @@ class BookIsWrong(Refusal):
 
 class NotAPeriod(Refusal):
     sentence = "This is not a period: 2026, 2026-Q4, 2026-11 or 2026-W47, from 2000 to 2099."
+    status = 422
 
 
 class NotAQuarter(Refusal):

@@ -22,14 +22,14 @@ from service.schemas.summaries import FileQuery, Series, SeriesQuery, Summary, S
 from service.schemas.uploads import Saved
 from service.scope import OutOfScope, authorise, sight_of
 from service.summaries.document import NoSummary
-from service.summaries.making import Counted, differences, file_name, parts
+from service.summaries.making import SUBDISTRICT, Counted, differences, file_name, parts
 
 CATALOGUE.update({"summary_lost": (500, "The sealed roll-up cannot be written again")})
 
 MOST_PERIODS = 60
 SHOWN_PERIODS = 12
 COMMUNITY = 12
-PLACE = "/summaries/<string(length=9):ledger>/<string(minlength=4, maxlength=8):name>"
+PLACE = "/summaries/<string(minlength=4, maxlength=9):ledger>/<string(maxlength=8):period>"
 NAMES = {name: {"zh": each.zh, "en": each.en} for name, each in COUNTS.items()}
 TEXT = "text/plain; charset=utf-8"
 FILE_DOC = {"responses": {"200": {"description": "A C2SP signed note.", "content": {"text/plain": {"schema": {"type": "string"}}}}}}
@@ -122,20 +122,20 @@ def _periods(query: dict[str, Any]) -> list[Period]:
 
 
 @blueprint.operation("GET", PLACE, policy="summary.read", answers=(200, Summary), errors=(404, 422))
-def show_summary(ledger: str, name: str) -> dict[str, Any]:
+def show_summary(ledger: str, period: str) -> dict[str, Any]:
     """A subdistrict's roll-up of a period: the present numbers, the sealed ones, and in what they differ.
 
     Where it was sealed, both are told by the indicators and weights that it was sealed by.
     """
-    pieces, period = _place(ledger, name)
+    pieces, when = _place(ledger, period)
     with reading(gridtrail().database) as conn:
         if gridtrail().ledgers.head(conn, ledger) is None:
             raise OutOfScope
-        counted = pieces.present(conn, [ledger], period)
-        row = pieces.sealed(conn, [ledger], period).get(ledger)
-        whole = _document(conn, ledger, period) if row is not None else None
-        book = {**whole["weights"], "indicators": whole["indicators"]} if whole else _book(pieces.book(conn, period))
-        recipients = pieces.recipients(conn, period)
+        counted = pieces.present(conn, [ledger], when)
+        row = pieces.sealed(conn, [ledger], when).get(ledger)
+        whole = _document(conn, ledger, when) if row is not None else None
+        book = {**whole["weights"], "indicators": whole["indicators"]} if whole else _book(pieces.book(conn, when))
+        recipients = pieces.recipients(conn, when)
     now = counted.of(ledger)
     return {
         "area": ledger,
@@ -155,34 +155,34 @@ def show_summary(ledger: str, name: str) -> dict[str, Any]:
 @blueprint.operation(
     "GET", f"{PLACE}/file", policy="summary.read", query=FileQuery, answers=(200, None, "text/plain"), errors=(404, 422), doc=FILE_DOC
 )
-def download_summary(query: dict[str, Any], ledger: str, name: str) -> Response:
+def download_summary(query: dict[str, Any], ledger: str, period: str) -> Response:
     """The sealed roll-up as a signed file, which anybody verifies with the service's key: gridtrail summary verify."""
-    pieces, period = _place(ledger, name)
+    pieces, when = _place(ledger, period)
     recipient = query.get("recipient")
     with reading(gridtrail().database) as conn:
-        if recipient is not None and recipient not in {each["code"] for each in pieces.recipients(conn, period)}:
+        if recipient is not None and recipient not in {each["code"] for each in pieces.recipients(conn, when)}:
             raise OutOfScope
         try:
-            note = pieces.file(conn, ledger, period)
+            note = pieces.file(conn, ledger, when)
         except NoSummary as lost:
             raise Problem("summary_lost", str(lost)) from lost
-    named = {"Content-Disposition": f'attachment; filename="{file_name(ledger, period.name, recipient)}"'}
+    named = {"Content-Disposition": f'attachment; filename="{file_name(ledger, when.name, recipient)}"'}
     return Response(note.encode(), content_type=TEXT, headers=named)
 
 
 @blueprint.operation("POST", f"{PLACE}/seal", policy="summary.seal", answers=(200, Saved), errors=(404, 409, 422))
-def seal_summary(ledger: str, name: str) -> Any:
+def seal_summary(ledger: str, period: str) -> Any:
     """Seals the roll-up of a quarter that is over, at the tree that the ledger has now. Once, by an officer of the subdistrict."""
-    return gridtrail().summaries.seal(actor(), ledger, Period.of(name).name)
+    return gridtrail().summaries.seal(actor(), ledger, Period.of(period).name)
 
 
-def _place(ledger: str, name: str) -> tuple[Any, Period]:
+def _place(ledger: str, period: str) -> tuple[Any, Period]:
     """What serves roll-ups, and the period, once the reader may see the subdistrict."""
-    if not (ledger.isascii() and ledger.isdigit()):
+    if not (len(ledger) == SUBDISTRICT and ledger.isascii() and ledger.isdigit()):
         raise OutOfScope
     authorise(actor(), "summary.read", area=ledger)
-    reads(ledger=ledger, object=f"{ledger}/{name}")
-    return gridtrail().summaries, Period.of(name)
+    reads(ledger=ledger, object=f"{ledger}/{period}")
+    return gridtrail().summaries, Period.of(period)
 
 
 def _document(conn: sa.Connection, ledger: str, period: Period) -> dict[str, Any]:

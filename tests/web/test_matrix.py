@@ -84,7 +84,7 @@ def everything_readable(city: City) -> list[str]:
         people = [*CANARIES.values(), "nobodys"] if "{reference}" in path else refusals_in(city) if "{refusal}" in path else [""]
         for case, ledger, whose in product(cases, ledgers, people):
             filled = {"case": case, "ledger": ledger, "log": ledger, "position": 0, "tile": widest_bundle(city, ledger), "name": "x"}
-            filled |= {"reference": whose, "refusal": whose, "subject": ABSENT, "tablet": city.tablets["bai"].id}
+            filled |= {"period": "2026-Q4", "reference": whose, "refusal": whose, "subject": ABSENT, "tablet": city.tablets["bai"].id}
             filled |= {"person": person_id("li")}
             query = period if path in needs_period else "?due_by=2027-01-01" if path == "/v1/visits/due" else ""
             found.append(path.format(**filled) + query)
