@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from projections.tables import LEDGER, METADATA, TIME, text
 from service.ledger.store import HEADS, Head
-from service.ledger.tables import ledgers
+from service.ledger.tables import ledgers, table_of_heads
 
 ROOT = "root"
 """The name of the root log."""
@@ -44,17 +44,7 @@ root_entries = sa.Table(
 )
 """The leaves of the root log: the ledgers' signed checkpoints, verbatim (UTF-8)."""
 
-root_logs = sa.Table(
-    "root_logs",
-    METADATA,
-    sa.Column("ledger", LEDGER, nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("frontier", sa.LargeBinary, nullable=False),
-    sa.Column("root", sa.LargeBinary, nullable=False),
-    sa.Column("incarnation", sa.String(16), nullable=False),
-    sa.Column("recorded_at", TIME, nullable=False),
-    sa.PrimaryKeyConstraint("ledger", name="root_logs_pkey"),
-)
+root_logs = table_of_heads("root_logs")
 """The head of the root log: one row, as ``ledgers`` has one for each ledger."""
 
 cosignatures = sa.Table(

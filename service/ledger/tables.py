@@ -25,17 +25,23 @@ events = sa.Table(
 )
 """``line`` is the event; the columns beside it are indexes of what it says. No foreign key to the head: whoever inserts holds it."""
 
-ledgers = sa.Table(
-    "ledgers",
-    METADATA,
-    sa.Column("ledger", LEDGER, nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("frontier", sa.LargeBinary, nullable=False),
-    sa.Column("root", sa.LargeBinary, nullable=False),
-    sa.Column("incarnation", sa.String(16), nullable=False),
-    sa.Column("recorded_at", TIME, nullable=False),
-    sa.PrimaryKeyConstraint("ledger", name="ledgers_pkey"),
-)
+
+def table_of_heads(name: str) -> sa.Table:
+    """A table with one row for each log: its size, right edge, root and name, and the time of its last entry."""
+    return sa.Table(
+        name,
+        METADATA,
+        sa.Column("ledger", LEDGER, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("frontier", sa.LargeBinary, nullable=False),
+        sa.Column("root", sa.LargeBinary, nullable=False),
+        sa.Column("incarnation", sa.String(16), nullable=False),
+        sa.Column("recorded_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("ledger", name=f"{name}_pkey"),
+    )
+
+
+ledgers = table_of_heads("ledgers")
 """The head of each ledger: the row that its writers take in turn."""
 
 REFUSAL = "events are permanent: a recorded event is never changed or removed"
