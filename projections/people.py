@@ -123,6 +123,12 @@ def person_on(conn: sa.Connection, person: str, day: str) -> tuple[Row | None, l
     return own, [row for row in rows if row["assignment"] != THE_PERSON]
 
 
+def seen_among(conn: sa.Connection, sight: Sight, persons: Iterable[str]) -> list[str]:
+    """Those of the persons whose home or unit, of today or of any day, is within sight; in the order of their ids."""
+    seen = sa.select(C.person).where(C.person.in_(list(persons)), sight.where(C.area, (C.unit,))).distinct()
+    return list(conn.scalars(seen.order_by(C.person)))
+
+
 def people_of(
     conn: sa.Connection,
     sight: Sight,

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import secrets
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -175,6 +176,12 @@ class Identity:
                 conn.execute(ACCOUNTS.insert(), row)
         except sa.exc.IntegrityError as taken:
             raise Problem("login_taken", "The person has an account already, or the login belongs to somebody else.") from taken
+
+    def labels_of(self, conn: sa.Connection, persons: Iterable[str]) -> dict[str, str]:
+        """What their offices call people, by person; who has no account is not called anything."""
+        wanted = [uuid.UUID(person) for person in persons]
+        rows = conn.execute(sa.select(ACCOUNTS.c.person, ACCOUNTS.c.label).where(ACCOUNTS.c.person.in_(wanted)))
+        return {str(person): label for person, label in rows if label}
 
     def label_of(self, person: str) -> str | None:
         """How the account is called, None where there is none."""

@@ -1,6 +1,6 @@
 /** Patrol coverage by grid and day, told by stops: a calendar with numbers, and the map of one day. Read by officers who plan patrols. */
 
-import { html, locale, showDay, showNumber, t, useCallback, useEffect, useMemo, useState } from "../pages/ui.js";
+import { html, locale, showDay, showNumber, t, useCallback, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
 import { allOf } from "./api.js";
 import { dayOr, dayPlus, share, today, usePages } from "./field.js";
 import { Map } from "./map.js";
@@ -57,7 +57,10 @@ const weekday = (day) => whole(day).toLocaleDateString(locale(), { weekday: "sho
 const isWeekend = (day) => [0, 6].includes(whole(day).getDay());
 
 function Calendar({ rows, days, chosen, onDay }) {
-  return html`<div class="table calendar" role="region" tabindex="0" aria-label=${t("coverage.title")}>
+  const box = useRef();
+  // The latest days are what is asked for most: where there is no room for all, those are in sight.
+  useEffect(() => void (box.current.scrollLeft = box.current.scrollWidth), [days.at(-1).day, days.length]);
+  return html`<div class="table calendar" ref=${box} role="region" tabindex="0" aria-label=${t("coverage.title")}>
     <table>
       <caption>${t("coverage.caption", { from: showDay(days[0].day), to: showDay(days.at(-1).day) })}</caption>
       <thead>
@@ -65,7 +68,7 @@ function Calendar({ rows, days, chosen, onDay }) {
           <th scope="col">${t("coverage.grid")}</th>
           ${days.map(
             ({ day }, at) => html`<th scope="col" key=${day} class=${isWeekend(day) ? "weekend" : ""}>
-              <button type="button" class="sort" aria-pressed=${day === chosen} aria-label=${t("coverage.show_day", { day: showDay(day) })} onClick=${() => onDay(day)}>
+              <button type="button" class="sort" aria-pressed=${day === chosen} title=${t("coverage.show_day", { day: showDay(day) })} onClick=${() => onDay(day)}>
                 ${dayNumber(day, at === 0)}<small>${weekday(day)}</small>
               </button>
             </th>`,

@@ -2,7 +2,7 @@
 
 import { html, showNumber, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
 import { addressOf, allOf, get, hasRole, useData } from "./api.js";
-import { areaName, Dialog, personName, Reason, Select, sentenceOf } from "./parts.js";
+import { areaKnown, areaName, Dialog, personKnown, personName, Reason, Select, sentenceOf } from "./parts.js";
 
 const EVERY_MS = 60_000;
 const PAGE = 100;
@@ -48,8 +48,12 @@ export async function settled(path, saved, query = {}) {
   }
 }
 
-/** All rows under the same filters, for a file: what is shown, and what would be shown by "more". */
-export const everyRow = (path, query) => () => allOf(path, query);
+/** All rows under the same filters, for a file: what is shown, and what would be shown by "more"; with the names that it needs. */
+export const everyRow = (path, query) => async () => {
+  const rows = await allOf(path, query);
+  await Promise.all([...rows.map(({ area }) => area && areaKnown(area)), ...rows.map(({ person }) => person && personKnown(person))]);
+  return rows;
+};
 
 /** The columns of a table: a file has more, where a cell says two things. */
 export const shown = (columns) => columns.filter(({ onlyInFile }) => !onlyInFile);
@@ -94,6 +98,10 @@ export const dayPlus = (day, days) => new Date(noon(day) + days * DAY_MS).toISOS
 export const daysBetween = (one, other) => Math.round((noon(other) - noon(one)) / DAY_MS);
 /** A day that an address may hold, or what stands for it. */
 export const dayOr = (said, otherwise) => (/^\d{4}-\d{2}-\d{2}$/.test(said ?? "") && !Number.isNaN(noon(said)) ? said : otherwise);
+
+const unit = (name) => (count) => showNumber(count, { style: "unit", unit: name, unitDisplay: "long" });
+/** "1 day", "4 days", 4天: as the language counts. */
+export const [days, minutes, seconds] = ["day", "minute", "second"].map(unit);
 
 /** A share in words: "—" where nothing was due. */
 export const share = (part, whole) => (whole ? showNumber(part / whole, { style: "percent", maximumFractionDigits: 0 }) : "—");

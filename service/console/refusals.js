@@ -112,7 +112,7 @@ function One({ id, session }) {
   };
   const waiting = row.state === "waiting";
   return html`
-    <p><a href="#/refusals">${t("refusals.title")}</a></p>
+    <p class="way no-print"><a href="#/refusals">${t("refusals.title")}</a></p>
     <h1>${t("refusals.one")}: ${kindName(row.kind)}</h1>
     <p class="note warn"><strong>${why(row)}</strong></p>
     <p>${waiting ? t(adviceOf(row.code)) : t(`refusals.is.${row.state}`)}</p>

@@ -2,7 +2,7 @@
 
 import { html, locale, say, showNumber, showTime, t, useEffect, useState } from "../pages/ui.js";
 import { hasRole, send, useData } from "./api.js";
-import { everyRow, picked, sentence, settled, shown, usePages, useWorkers, WorkerChoice, workerOptions } from "./field.js";
+import { everyRow, minutes, picked, seconds, sentence, settled, shown, usePages, useWorkers, WorkerChoice, workerOptions } from "./field.js";
 import { AreaName, areaName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Reason, Table, Trouble } from "./parts.js";
 import { Qr } from "./qr.js";
 
@@ -83,9 +83,9 @@ function ago(at) {
 
 function clock({ skew_ms: ms }) {
   if (ms === null) return "—";
-  const seconds = Math.round(Math.abs(ms) / 1000);
-  if (seconds < 2) return t("tablets.clock.right");
-  const said = seconds < 120 ? t("tablets.seconds", { count: showNumber(seconds) }) : t("tablets.minutes", { count: showNumber(Math.round(seconds / 60)) });
+  const off = Math.round(Math.abs(ms) / 1000);
+  if (off < 2) return t("tablets.clock.right");
+  const said = off < 120 ? seconds(off) : minutes(Math.round(off / 60));
   return html`<span class=${Math.abs(ms) > ODD_CLOCK_MS ? "soon" : ""}>${t(ms > 0 ? "tablets.clock.fast" : "tablets.clock.slow", { by: said })}</span>`;
 }
 
@@ -107,7 +107,7 @@ function OneTablet({ id }) {
     reload();
   };
   return html`
-    <p><a href="#/tablets">${t("tablets.title")}</a></p>
+    <p class="way no-print"><a href="#/tablets">${t("tablets.title")}</a></p>
     <h1>${t("tablets.one")} ${nameOf(tablet)}</h1>
     <p class=${tablet.status === "active" ? "note" : "note warn"}><${Status} status=${tablet.status} /> ${t(`tablets.means.${tablet.status}`, { last: tablet.last_valid ?? "" })}</p>
     ${tablet.reason && tablet.reason !== "forked" && html`<p>${t("tablets.reason", { reason: tablet.reason })}</p>`}

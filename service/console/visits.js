@@ -2,7 +2,7 @@
 
 import { html, named, showDay, showNumber, showTime, t } from "../pages/ui.js";
 import { AreaName, areaName, Empty, Exports, Filters, More, PersonName, personName, Table, Trouble } from "./parts.js";
-import { dayPlus, daysBetween, everyRow, picked, shown, today, usePages, useWorkers, workerOptions } from "./field.js";
+import { dayPlus, days, daysBetween, everyRow, picked, shown, today, usePages, useWorkers, workerOptions } from "./field.js";
 
 const OUTCOMES = ["met", "no_one_home", "refused"];
 const AHEAD = { week: 7, month: 30, quarter: 90 };
@@ -50,7 +50,7 @@ function Due({ query }) {
     ${first && !items.length && html`<${Empty}>${t(narrowed(query, "area", "worker", "tier", "care_group") ? "visits.none_here" : "visits.none_due")}<//>`}
     ${!first && loading && html`<p aria-busy="true">${t("console.loading")}</p>`}
     <${More} next=${next} onMore=${more} busy=${busy} />
-    ${groups.size > 0 && html`<p class="muted"><small>${t("visits.rhythm", { groups: [...groups.values()].map((group) => t("visits.every", { group: groupName(group), days: group.days })).join(t("visits.comma")) })}</small></p>`}
+    ${groups.size > 0 && html`<p class="muted"><small>${t("visits.rhythm", { groups: [...groups.values()].map((group) => t("visits.every", { group: groupName(group), days: days(group.days) })).join(t("visits.comma")) })}</small></p>`}
   `;
 }
 
@@ -68,8 +68,8 @@ const tierName = (tier) => (t(`visits.tier.${tier}`).startsWith("visits.") ? tie
 
 /** When it is due, in words: the day alone says little at a glance. */
 function whenDue(day, now) {
-  const days = daysBetween(day, now);
-  return days > 0 ? t("visits.overdue_by", { days: showNumber(days) }) : days === 0 ? t("visits.due_today") : t("visits.due_in", { days: showNumber(-days) });
+  const late = daysBetween(day, now);
+  return late > 0 ? t("visits.overdue_by", { days: days(late) }) : late === 0 ? t("visits.due_today") : t("visits.due_in", { days: days(-late) });
 }
 
 function dueColumns(now, groups) {

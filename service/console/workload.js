@@ -32,11 +32,11 @@ export function Workload({ query }) {
       <span class="end"><${Exports} name=${`workload-${from}-${to}`} columns=${columns} rows=${everyRow("/v1/workload", asked)} /></span>
     </div>
     <${Trouble} problem=${problem} />
-    ${items.length > 0 && html`<${Table} caption=${t("workload.title")} columns=${columns} rows=${items} rowKey=${({ day, person }) => `${day} ${person}`} />`}
+    ${items.length > 0 && html`<div class="stays"><${Table} caption=${t("workload.title")} columns=${columns} rows=${items} rowKey=${({ day, person }) => `${day} ${person}`} /></div>`}
     ${first && !items.length && html`<${Empty} />`}
     ${!first && loading && html`<p aria-busy="true">${t("console.loading")}</p>`}
     <${More} next=${next} onMore=${more} busy=${busy} />
-    ${first?.desk?.length > 0 && html`<h2>${t("workload.desk")}</h2><p class="muted">${t("workload.desk_explain")}</p><${Table} caption=${t("workload.desk")} columns=${deskColumns()} rows=${first.desk} rowKey=${({ person }) => person} />`}
+    ${first?.desk?.length > 0 && html`<h2>${t("workload.desk")}</h2><p class="muted">${t("workload.desk_explain")}</p><div class="stays"><${Table} caption=${t("workload.desk")} columns=${deskColumns()} rows=${first.desk} rowKey=${({ person }) => person} /></div>`}
   `;
 }
 

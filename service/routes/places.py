@@ -6,7 +6,7 @@ from projections import areas, people
 from service.database import reading
 from service.routes.nouns import Noun, actor, filters, gridtrail, paged
 from service.schemas.pages import page_of
-from service.schemas.places import Area, AreaQuery, Assignment, PersonQuery
+from service.schemas.places import Area, AreaQuery, Assignment, Names, NamesQuery, PersonQuery
 from service.scope import places_of, sight_of
 
 blueprint = Noun("places", __name__, url_prefix="/v1", description="Areas, and who is assigned to them.")
@@ -31,3 +31,12 @@ def list_people(query: dict[str, Any]) -> dict[str, Any]:
     with reading(gridtrail().database) as conn:
         sight = sight_of(actor(), "person.read")
         return paged(query, lambda **at: people.people_of(conn, sight, **filters(query), **at), person=str, assignment=str)
+
+
+@blueprint.operation("GET", "/people/names", policy="person.read", query=NamesQuery, answers=(200, Names))
+def list_names(query: dict[str, Any]) -> dict[str, Any]:
+    """What the offices call some people, by their ids: for pages on which somebody has to be known. Who is out of sight is left out."""
+    with reading(gridtrail().database) as conn:
+        seen = people.seen_among(conn, sight_of(actor(), "person.read"), set(query["persons"].split(",")))
+        labels = gridtrail().identity.labels_of(conn, seen)
+    return {"items": [{"person": person, "label": labels[person]} for person in seen if person in labels]}

@@ -8,6 +8,7 @@ from service.schemas.fields import AREA, Day, Parsed, area_code, flag, levels, m
 from service.schemas.pages import Listing, Waiting
 
 String, Integer = ma.fields.String, ma.fields.Integer
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 class AreaQuery(Listing, Waiting):
@@ -43,6 +44,22 @@ class PersonQuery(Listing, Waiting):
     area = area_code()
     role = one_of(*ROLES)
     day = Day()
+
+
+class NamesQuery(ma.Schema):
+    """Whose names: at most 100 ids, separated by commas."""
+
+    persons = matching(rf"{UUID}(,{UUID}){{0,99}}", "4c12c234-0d2f-514f-bb6a-3c00fa52254f", required=True)
+
+
+class Name(ma.Schema.from_dict(shown(String, "person", "label"))):  # type: ignore[misc]
+    """What the offices call a person. It stands with the account, never in an event, and goes with the account."""
+
+
+class Names(ma.Schema):
+    """The names of those who have one, and whose home or unit is within sight."""
+
+    items = ma.fields.List(ma.fields.Nested(Name), required=True)
 
 
 class Assignment(ma.Schema.from_dict(shown(String, "person", "assignment", "role", "unit", "from_day", optional=("to_day",)))):  # type: ignore[misc]

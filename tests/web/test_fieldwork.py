@@ -95,6 +95,24 @@ def test_who_is_assigned_where_is_told_by_ids_only(city: City):
     assert city.client("chen").get("/v1/people", unit=f"{SUBDISTRICT_A}/fire").json["items"][0]["role"] == "officer"
 
 
+def test_names_are_told_to_those_who_run_the_persons_area_and_to_nobody_else(city: City):
+    asked = ",".join(person_id(name) for name in ("li", "bai", "feng", "nobody"))
+
+    def names(who: str) -> set[str]:
+        answer = city.client(who).get("/v1/people/names", persons=asked)
+        assert answer.status_code == 200, answer.json
+        return {each["label"] for each in answer.json["items"]}
+
+    assert names("zhao") == {"label of li"}
+    assert names("chen") == {"label of li", "label of feng"}
+    assert names("qian") == {"label of bai"}
+    assert names("sun") == names("guan") == {f"label of {name}" for name in ("li", "bai", "feng", "nobody")}
+    assert city.client("li").get("/v1/people/names", persons=asked).status_code == 403
+    for wrong in ("", "li", asked + ",", ",".join([person_id("li")] * 101)):
+        assert city.client("zhao").get("/v1/people/names", persons=wrong).status_code == 400
+    assert city.client("zhao").get("/v1/people/names").status_code == 400
+
+
 def refused_work(city: City, name: str, area: str) -> None:
     """A visit, which is not a department's to make, and a report that is refused to everybody."""
     tablet = city.enrol(name)

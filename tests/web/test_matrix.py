@@ -75,6 +75,7 @@ def everything_readable(city: City) -> list[str]:
     """Every GET of the document, with parameters filled in from what exists."""
     period = "?from_day=2026-11-01&to_day=2026-11-30"
     needs_period = {"/v1/workload", "/v1/coverage", "/v1/coverage/days"}
+    asked = {"/v1/visits/due": "?due_by=2027-01-01", "/v1/people/names": f"?persons={ABSENT}"}
     found = []
     for path, item in city.client().get("/openapi.json").json["paths"].items():
         if "get" not in item or path.startswith(("/v1/sync", "/v1/photos")):
@@ -86,8 +87,7 @@ def everything_readable(city: City) -> list[str]:
             filled = {"case": case, "ledger": ledger, "log": ledger, "position": 0, "tile": widest_bundle(city, ledger), "name": "x"}
             filled |= {"period": "2026-Q4", "reference": whose, "refusal": whose, "subject": ABSENT, "tablet": city.tablets["bai"].id}
             filled |= {"person": person_id("li")}
-            query = period if path in needs_period else "?due_by=2027-01-01" if path == "/v1/visits/due" else ""
-            found.append(path.format(**filled) + query)
+            found.append(path.format(**filled) + (period if path in needs_period else asked.get(path, "")))
     return found
 
 
