@@ -181,6 +181,7 @@ function Login() {
     }
   }
   return html`<main class="login">
+    <p class="brand">${t("app.name")}</p>
     <h1 tabindex="-1" ref=${heading}>${t("console.login")}</h1>
     <p>${t("console.login_to")}</p>
     ${farewell.value && html`<p role="status" class="farewell">${t(`console.farewell.${farewell.value}`)}</p>`}

@@ -13,7 +13,7 @@ const STEPS = ["transfer", "dispatch"];
 /** The bar above the list while cases are selected. */
 export function BulkSend({ cases, table, onDone, onClear }) {
   const [step, setStep] = useState("");
-  return html`<div class="bulk" role="group" aria-label=${t("cases.selected", { count: cases.length })}>
+  return html`<div class="bulk" role="region" aria-label=${t("cases.selected", { count: cases.length })}>
     <strong>${t("cases.selected", { count: cases.length })}</strong>
     ${STEPS.map((each) => {
       const able = cases.filter((one) => maySend(one, each, table)).length;

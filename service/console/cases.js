@@ -64,8 +64,8 @@ export function Cases({ query }) {
     ${showMap && html`<${CaseMap} rows=${rows} area=${asked.area} query=${query} />`}
     ${live.rows === null && !live.problem && html`<p aria-busy="true">${t("console.loading")}</p>`}
     ${live.rows !== null && rows.length === 0 && html`<${Empty}>${t("cases.none")}</${Empty}>`}
-    ${rows.length > 0 && html`<${Table} caption=${t("cases.list")} columns=${columns} rows=${rows} rowKey=${rowKey} mark=${({ case_id: id }) => (live.changed.has(id) ? "changed" : "")}
-      select=${hasRole("officer") ? { chosen, onChange: setChosen, label: titleOf } : undefined} />`}
+    ${rows.length > 0 && html`<div class=${live.stale ? "stale" : ""}><${Table} caption=${t("cases.list")} columns=${columns} rows=${rows} rowKey=${rowKey} mark=${({ case_id: id }) => (live.changed.has(id) ? "changed" : "")}
+      select=${hasRole("officer") ? { chosen, onChange: setChosen, label: titleOf } : undefined} /></div>`}
     <${More} next=${wanted < MOST ? live.next : null} busy=${live.loading && rows.length < wanted} onMore=${() => setMore({ list, wanted: Math.min(MOST, wanted * 2) })} />
     ${wanted >= MOST && live.next && html`<p class="muted">${t("cases.most", { count: MOST })}</p>`}
   `;

@@ -12,8 +12,9 @@ let last = {};
 export const kept = (path, query) => (last.person === session.value?.person && last.list === JSON.stringify([path, query]) ? last : null);
 
 /**
- * {rows, next, problem, loading, changed, fresh, reload}: rows of as many pages as it takes to have so many, and whether there are more.
+ * {rows, next, problem, loading, stale, changed, fresh, reload}: rows of as many pages as it takes to have so many, and whether there are more.
  *
+ * stale: the rows are still those of the filters before.
  * changed: keys of the rows that are new or differ since the time before, for a while; fresh: how many those were.
  * An auditor's reads are on record one by one: for an auditor nothing is asked on a timer.
  */
@@ -61,7 +62,7 @@ export function useLive(path, query, { wanted, rowKey, version }) {
     };
   }, []);
 
-  return { ...told, reload: () => setTurn((count) => count + 1) };
+  return { ...told, stale: told.list !== list, reload: () => setTurn((count) => count + 1) };
 }
 
 /** A page may be short before the end of the list, so further ones are asked for; {same: true} where nothing changed since. */
