@@ -1,7 +1,7 @@
 /** One case: what it is, its clocks, its trail, what it says of persons, and what this person may do now. Read by officers and auditors. */
 
 import { html, say, showDay, showNumber, showTime, t, useEffect, useRef, useState } from "../pages/ui.js";
-import { allOf, ask, fetchFile, hasRole } from "./api.js";
+import { allOf, ask, fetchFile, hasRole, session } from "./api.js";
 import { cameFrom } from "./arrival.js";
 import { lastList } from "./cases.js";
 import { Until } from "./clock.js";
@@ -72,6 +72,7 @@ export function Case({ rest: [id], query }) {
       ${each.overtime && html`<span class="status warn">${t(each.overtime_exempted ? "case_page.exempted" : "cases.overtime")}</span>`}
       <button type="button" class="outline no-print" onClick=${() => print()}>${t("case_page.print")}</button>
     </header>
+    <p class="print-only muted">${t("case_page.printed", { who: session.value.name, when: showTime(new Date()), id: each.case_id })}</p>
     <p class="summary">${each.summary ?? (each.private ? t("cases.private_matter") : "")}</p>
     ${problem && html`<${Trouble} problem=${problem} />`}
     <div class="columns">
@@ -186,7 +187,7 @@ function Evidence({ case: each, trail }) {
   return html`<div class="evidence no-print">
     <h2>${t("case_page.evidence")}</h2>
     <p>${t("case_page.evidence_why")}</p>
-    <div class="buttons start">${link(`dossier-${each.case_id}.zip`, t("case_page.dossier"), `/v1/cases/${each.case_id}/dossier`)}</div>
+    <div class="buttons start">${link(`dossier-${each.case_id}.zip`, t("case_page.dossier"), `/v1/cases/${each.case_id}/dossier`)} <a role="button" class="outline" href=${`#/past/${each.case_id}`}>${t("case_page.past")}</a></div>
     <${Trouble} problem=${problem} />
     <details>
       <summary>${t("case_page.proofs")}</summary>

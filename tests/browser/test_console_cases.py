@@ -70,7 +70,7 @@ def test_the_list_changes_by_itself_while_a_tablet_syncs(served: Served, console
     assert "changed" in row(page, "rubbish by the pond").get_attribute("class")
     assert "changed" not in (row(page, f"canary-{GRID_A2}").get_attribute("class") or "")
     assert row(page, f"canary-{GRID_A2}").get_by_role("checkbox").is_checked()
-    page.get_by_role("status").filter(has_text="1 just changed").wait_for()
+    page.get_by_role("status").filter(has_text="just changed: 1").wait_for()
 
 
 def test_filters_stand_in_the_address_and_survive_a_reload(served: Served, console: Any):
@@ -123,7 +123,7 @@ def test_a_case_that_somebody_changed_meanwhile_is_decided_anew(served: Served, 
     act(served, "chen", case, "accept", note="seen")
     page.locator("form.step").get_by_role("button", name="Transfer").click()
     page.get_by_role("alert").filter(has_text="Somebody changed this meanwhile").wait_for()
-    page.get_by_role("listitem").filter(has_text="Accepted").wait_for()
+    page.get_by_role("listitem").filter(has_text="seen").wait_for()
     page.get_by_role("button", name="I have seen it, go on").click()
     assert page.get_by_label("Why?").input_value() == "it lies behind the school"
     page.locator("form.step").get_by_role("button", name="Transfer").click()
