@@ -43,6 +43,12 @@ bench: $(STAMP) ## measured figures, part after part, on a quiet machine (about 
 bench-short: $(STAMP) ## the same in small, to see that it works
 	$(BIN)/python -m bench.all --short
 
+bench-pages: $(STAMP) ## bytes, taps and times of the tablet app, in a browser at a quarter of its speed
+	$(BIN)/python -m bench.pages
+
+screenshots: $(STAMP) ## pictures of the main pages into docs/pictures
+	$(BIN)/python -m bench.pictures
+
 audit-demo: $(STAMP) ## the story of a proof: upload, witness, verify, tamper, find, restore, erase, verify again
 	$(BIN)/python -m service.audit.story
 
@@ -52,4 +58,4 @@ lock: ## write requirements.lock anew (needs uv)
 clean: ## remove the environment and the demo's data
 	rm -rf $(VENV) var build *.egg-info
 
-.PHONY: help install run test test-slow test-browser lint bench bench-short audit-demo lock clean
+.PHONY: help install run test test-slow test-browser lint bench bench-short bench-pages screenshots audit-demo lock clean

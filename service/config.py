@@ -48,6 +48,12 @@ def _witnesses(items: str) -> None:
         raise ValidationError("must be items such as witness.example/1+0123abcd+BASE64@https://witness.example, with spaces between")
 
 
+def _tiles(template: str) -> None:
+    if template and not (TILES.fullmatch(template) and all(part in template for part in ("{z}", "{x}", "{y}"))):
+        raise ValidationError("must be an address such as https://tiles.city.example/{z}/{x}/{y}.png, of one host, with {z}, {x} and {y}")
+
+
+TILES = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!#-&(-:<-~]{1,500}")
 POSITIVE = validate.Range(min=1)
 NOT_NEGATIVE = validate.Range(min=0)
 LEVELS = ["debug", "info", "warning", "error"]
@@ -123,6 +129,13 @@ class Config:
         "", "Address of an RFC 3161 timestamping authority for the root log; empty: none.", validate.Regexp(r"^(https?://\S+)?$")
     )
     tsa_s: float = setting(3600.0, "Least seconds between two timestamps of the root log.", validate.Range(min=1, max=604_800))
+    map_tiles: str = setting(
+        "", "Tiles of a base map for the pages: https://host/{z}/{x}/{y}.png; empty: the grids' polygons alone.", _tiles
+    )
+    map_datum: str = setting("wgs84", "Datum that these tiles are drawn in: wgs84 or gcj02.", validate.OneOf(["wgs84", "gcj02"]))
+    map_attribution: str = setting(
+        "", "What the tiles' owner wants to be named as on the map, with its review number.", validate.Length(max=200)
+    )
     metrics_token: str = setting("", "Bearer token for /metrics; empty: only from this machine.")
     log_format: str = setting("json", "json or text.", validate.OneOf(["json", "text"]))
     log_level: str = setting("info", "Least level that is logged; access lines are info.", validate.OneOf(LEVELS))

@@ -1,9 +1,11 @@
-/** A map without tile servers: the outlines of grids, and points, all WGS-84. Read by every page that shows where things are. */
+/** A map without tile servers, or over the base map that the city configured: the outlines of grids, and points, all told as WGS-84. Read by every page that shows where things are. */
 
 import "../vendor/leaflet.js";
+import { baseMap } from "../pages/basemap.js";
 import { html, useEffect, useRef } from "../pages/ui.js";
 
 const { L } = globalThis;
+const base = await baseMap();
 const NEAR = 16;
 
 /**
@@ -17,8 +19,9 @@ export function Map({ label, areas = [], look, points = [], chosen, onArea }) {
   const box = useRef();
   const held = useRef();
   useEffect(() => {
-    const map = L.map(box.current, { attributionControl: false, keyboard: true, preferCanvas: false });
+    const map = L.map(box.current, { attributionControl: Boolean(base.tiles), keyboard: true, preferCanvas: false });
     map.setView([32.1, 114.1], 10);
+    base.draw(L, map);
     held.current = { map, outlines: L.featureGroup().addTo(map), marks: L.featureGroup().addTo(map), shown: "" };
     const grown = new ResizeObserver(() => map.invalidateSize());
     grown.observe(box.current);
@@ -56,7 +59,7 @@ export function Map({ label, areas = [], look, points = [], chosen, onArea }) {
 function outline(area, { class: tone = "", text }, stands, onArea) {
   const { code, name, polygon, centre } = area;
   const className = `outline ${tone} ${stands ? "chosen" : ""}`;
-  const layer = polygon ? L.geoJSON(polygon, { style: { className } }) : centre ? L.circleMarker([centre[1], centre[0]], { radius: 12, className }) : null;
+  const layer = polygon ? L.geoJSON(polygon, { coordsToLatLng: base.seen, style: { className } }) : centre ? L.circleMarker(base.seen(centre), { radius: 12, className }) : null;
   layer?.bindTooltip(words(name, text), { sticky: true });
   if (layer && onArea) layer.on("click", () => onArea(code));
   return layer;
@@ -65,7 +68,7 @@ function outline(area, { class: tone = "", text }, stands, onArea) {
 const middle = ({ centre }, layer) => (centre ? [centre[1], centre[0]] : layer.getBounds().getCenter());
 
 function mark({ lat, lon, text, class: tone = "", onClick }) {
-  const point = L.circleMarker([lat, lon], { radius: 7, className: `point ${tone}` }).bindTooltip(words(text));
+  const point = L.circleMarker(base.seen([lon, lat]), { radius: 7, className: `point ${tone}` }).bindTooltip(words(text));
   if (onClick) point.on("click", onClick);
   return point;
 }

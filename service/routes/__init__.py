@@ -9,6 +9,7 @@ from service.routes import (
     access,
     accounts,
     areas,
+    base_map,
     cases,
     docs,
     dossiers,
@@ -63,6 +64,7 @@ BLUEPRINTS = (
     health.blueprint,
     metrics.blueprint,
     docs.blueprint,
+    base_map.blueprint,
     page_files.blueprint,
 )
 

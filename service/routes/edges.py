@@ -1,9 +1,10 @@
 """What is done around every request: admission, an id, the record of reads, an access line, headers, counts. Read by routes.register."""
 
 import time
+from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.admission import BEGAN, Admission
@@ -17,7 +18,7 @@ from service.routes.reads import on_record
 log = structlog.get_logger("access")
 
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:{map_host}; "
     "manifest-src 'self'; worker-src 'self' blob:; media-src blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -33,6 +34,7 @@ HEADERS = {
 
 def surround(app: Flask, config: Config) -> None:
     """Hooks both ends of every request. Whose address it is is known first, then whether it is admitted."""
+    app.config["PAGE_POLICY"] = page_policy(config)
     app.before_request(_begin)
     app.after_request(_end)
     app.wsgi_app = Closing(app.wsgi_app)  # type: ignore[method-assign]
@@ -40,6 +42,12 @@ def surround(app: Flask, config: Config) -> None:
     if config.trusted_proxies:
         proxies = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+
+
+def page_policy(config: Config) -> str:
+    """What pages may load: this service alone, and pictures from the host of the base map where one is configured."""
+    tiles = urlsplit(config.map_tiles)
+    return PAGE_POLICY.format(map_host=f" {tiles.scheme}://{tiles.netloc}" if config.map_tiles else "")
 
 
 def _begin() -> None:
@@ -52,7 +60,7 @@ def _end(response: Response) -> Response:
     page = response.mimetype in ("text/html", "text/css", "text/javascript")
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
+    response.headers.setdefault("Content-Security-Policy", current_app.config["PAGE_POLICY"] if page else DATA_POLICY)
     response.headers["X-Request-ID"] = g.request_id
     _write_access_line(response)
     return response

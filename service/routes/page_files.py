@@ -3,13 +3,17 @@
 import hashlib
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from flask import Response, request
 
 from service.routes.nouns import PUBLIC, Noun
+from service.schemas.base_map import Release
 from service.scope import OutOfScope
 
 blueprint = Noun("page_files", __name__, description="The files of the pages.")
+
+OF_THE_TABLET = ("tablet", "pages", "texts", "vendor")
 
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -30,6 +34,19 @@ def _file(folder: str, name: str) -> tuple[bytes, str, str] | None:
         return None
     content = found.read_bytes()
     return content, media_type, hashlib.sha256(content).hexdigest()[:32]
+
+
+@cache
+def _release() -> str:
+    """A digest over every file that the tablet keeps on the device."""
+    found = [
+        _file(folder, each.name) for folder in OF_THE_TABLET for each in sorted(files("service").joinpath(folder).iterdir(), key=_name)
+    ]
+    return hashlib.sha256("\n".join(each[2] for each in found if each).encode()).hexdigest()[:32]
+
+
+def _name(each: Any) -> str:
+    return str(each.name)
 
 
 def _answer(folder: str, name: str) -> Response:
@@ -55,6 +72,12 @@ def show_start() -> Response:
 def show_tablet() -> Response:
     """The tablet: the app of grid workers."""
     return _answer("tablet", "index.html")
+
+
+@blueprint.operation("GET", "/tablet/release.json", policy=PUBLIC, answers=(200, Release))
+def show_tablet_release() -> dict[str, str]:
+    """Which release of the tablet's files this is: its service worker fetches all of them anew when the answer changes."""
+    return {"release": _release()}
 
 
 @blueprint.operation("GET", "/tablet/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "text/html"), errors=(404,))

@@ -1,95 +1,111 @@
 /** The tablet: an offline-first app for grid workers, on top of gridtrail-sync.js and the public interface alone. */
 
+import { html, language, notice, route, say, showNumber, showTime, signal, speak, t, useEffect, useRef, useState } from "../pages/ui.js";
 import { render } from "../vendor/preact.js";
 import { Case, Cases } from "./cases.js";
+import { Languages, More } from "./more.js";
 import { Outbox } from "./outbox.js";
 import { Patrol } from "./patrol.js";
-import { Enrol, Leave, Who } from "./people.js";
+import { Enrol, Renew, Who } from "./people.js";
 import { Report } from "./report.js";
 import { loadRules } from "./rules.js";
-import { online, storage, sync, syncedAt, syncing, tablet, trouble, waiting, workers } from "./state.js";
+import { faults, lock, locked, online, standing, storage, sync, syncedAt, syncing, tablet, trouble, waiting, workers } from "./state.js";
 import { Today } from "./today.js";
-import { html, language, LANGUAGES, notice, route, showTime, signal, speak, t } from "../pages/ui.js";
-import { Visit } from "./visit.js";
+import { Visit, Visits } from "./visit.js";
 
-const newVersion = signal(null);
+const isNewVersion = signal(false);
 
 const TABS = [
-  ["/", "nav.today"],
-  ["/visit", "nav.visit"],
-  ["/report", "nav.report"],
-  ["/cases", "nav.cases"],
-  ["/outbox", "nav.outbox"],
+  ["/", "nav.today", ["", "patrol", "more", "renew"]],
+  ["/visit", "nav.visit", ["visit"]],
+  ["/report", "nav.report", ["report"]],
+  ["/cases", "nav.cases", ["cases", "case"]],
+  ["/outbox", "nav.outbox", ["outbox"]],
 ];
 
 function App() {
-  if (!workers.value.length || route.value === "/enrol" || route.value.startsWith("enrol=")) {
-    return html`<${Languages} /><${Enrol} first=${!workers.value.length} />`;
-  }
-  if (!tablet.value) return html`<${Languages} /><${Who} />`;
+  const [, noun = ""] = route.value.split("/");
+  const isEnrolling = !workers.value.length || noun === "enrol" || route.value.startsWith("enrol=");
+  const isIn = tablet.value && !locked.value && !isEnrolling;
+  const first = useRef(true);
+  useEffect(() => {
+    const heading = document.querySelector("h1");
+    document.title = heading && isIn ? `${heading.firstChild.textContent} · ${t("app.name")}` : t("app.name");
+    // Who comes to another page is at its heading; who opens the app is where the browser puts them.
+    if (!first.current) heading?.focus({ preventScroll: true });
+    first.current = false;
+    scrollTo(0, 0);
+  }, [route.value, Boolean(isIn)]);
+  if (isEnrolling) return html`<${Front}><${Enrol} first=${!workers.value.length} /><//>`;
+  if (!isIn) return html`<${Front}><${Who} key=${tablet.value?.name} /><//>`;
   return html`<${Bar} /><${View} />
-    ${notice.value && html`<p class="notice" role="status">${notice.value}</p>`}
+    <div class="notices" role="status">${notice.value && html`<p class="notice">${notice.value}</p>`}</div>
     <nav class="tabs" aria-label=${t("app.name")}>
-      ${TABS.map(([path, key]) => html`<a href=${`#${path}`} aria-current=${isAt(path) ? "page" : undefined}>${t(key)}${path === "/outbox" && waiting.value > 0 ? ` ${waiting.value}` : ""}</a>`)}
+      ${TABS.map(([path, key, nouns]) => html`<a href=${`#${path}`} aria-current=${nouns.includes(noun) ? "page" : undefined}>${t(key)}${path === "/outbox" && waiting.value > 0 ? html` <span class="badge">${waiting.value}</span>` : ""}</a>`)}
     </nav>`;
 }
 
-const isAt = (path) => (path === "/" ? route.value === "/" || route.value.startsWith("/patrol") : route.value.startsWith(path.replace(/s$/, "")));
-
 function View() {
   const [, noun, ...rest] = route.value.split("/").map(decodeURIComponent);
-  const at = tablet.value;
   if (noun === "patrol") return html`<${Patrol} />`;
-  if (noun === "visit") return html`<${Visit} key=${rest[0]} household=${rest[0]} tablet=${at} />`;
-  if (noun === "report") return html`<${Report} key=${rest[1]} from=${rest[0] ? { [rest[0]]: rest[1], household: rest[2] } : {}} tablet=${at} />`;
+  if (noun === "visit") return rest.length ? html`<${Visit} key=${rest.join("/")} household=${rest.join("/")} />` : html`<${Visits} />`;
+  if (noun === "report") return html`<${Report} key=${rest[1]} patrol=${rest[0] === "patrol" ? rest[1] : undefined} />`;
   if (noun === "cases") return html`<${Cases} />`;
   if (noun === "case") return html`<${Case} key=${rest[0]} id=${rest[0]} />`;
   if (noun === "outbox") return html`<${Outbox} />`;
+  if (noun === "more") return html`<${More} />`;
+  if (noun === "renew") return html`<${Renew} />`;
   return html`<${Today} />`;
 }
 
 function Bar() {
   return html`<header class="bar">
-    <div class="state" aria-live="polite">
-      <span>${waiting.value ? t("sync.waiting", { count: waiting.value }) : t("sync.clear")}</span>
-      <small>${syncing.value ? t("sync.running") : syncedAt.value ? t("sync.last", { when: showTime(syncedAt.value) }) : t("sync.never")}</small>
-      ${!online.value && html`<small class="offline">${t("app.offline")}</small>`}
-      ${trouble.value && online.value && html`<small class="wrong">${troubleText(trouble.value)}</small>`}
-      ${storage.value?.short && html`<small class="wrong">${t("storage.short", { percent: storage.value.percent, size: `${Math.round(storage.value.quota / 1e6)} MB` })}</small>`}
-      ${storage.value && !storage.value.kept && html`<small>${t("storage.asked")}</small>`}
-      ${newVersion.value && html`<a href="" onClick=${() => newVersion.value.postMessage("open")}>${t("app.update")}</a>`}
-    </div>
-    <div role="group">
-      <button onClick=${sync} aria-busy=${syncing.value} disabled=${syncing.value}>${t("sync.now")}</button>
-      <${Leave} />
-    </div>
-  </header>`;
+      <p class="state" aria-live="polite">
+        <span>${waiting.value ? t("sync.waiting", { count: waiting.value }) : t("sync.clear")}</span>
+        <small>${syncing.value ? t("sync.running") : syncedAt.value ? t("sync.last", { when: showTime(syncedAt.value) }) : t("sync.never")}</small>
+      </p>
+      <div class="acts">
+        <button type="button" onClick=${sync} aria-busy=${syncing.value} disabled=${syncing.value}>${t("sync.now")}</button>
+        <button type="button" class="plain" onClick=${lock}>${t("who.leave")}</button>
+        <a class="plain" href="#/more">${t("more.title")}</a>
+      </div>
+    </header>
+    <div class="warnings" role="status">
+      ${!online.value && html`<p>${t("app.offline")}</p>`}
+      <${Trouble} />
+      ${storage.value?.short && html`<p class="wrong">${t("storage.short", { percent: storage.value.percent, size: `${showNumber(Math.round(storage.value.quota / 1e6))} MB` })}</p>`}
+      ${isNewVersion.value && html`<p><a href="" onClick=${() => location.reload()}>${t("app.update")}</a></p>`}
+    </div>`;
 }
 
-function troubleText({ name, code, message }) {
-  if (name === "OtherHistory" || code === "forked" || code === "set_aside") return t("sync.forked");
-  if (code === "tablet_revoked" || code === "not_logged_in") return t("sync.revoked");
-  return t("sync.trouble", { what: message });
+/** What went wrong at the last try, in a sentence, with what can be done; nothing while there is simply no network. */
+function Trouble() {
+  const [busy, setBusy] = useState(false);
+  const { name, code, message } = trouble.value ?? {};
+  if (code === "forked" || code === "set_aside" || code === "tablet_set_aside") {
+    const goOn = async () => {
+      setBusy(true);
+      await tablet.value.adopt().then(sync, () => say(t("sync.notYet")));
+      setBusy(false);
+    };
+    return html`<p class="wrong">${t("sync.forked")} <button type="button" class="plain" disabled=${busy} onClick=${goOn}>${t("sync.goOn")}</button></p>`;
+  }
+  if (code === "tablet_revoked" || standing.value?.status === "revoked") return html`<p class="wrong">${t("sync.revoked")}</p>`;
+  if (code === "not_logged_in") return html`<p class="wrong">${t("sync.expired")} <a href="#/renew">${t("sync.renew")}</a></p>`;
+  if (name === "OtherHistory" || faults.value.length) return html`<p class="wrong">${t("sync.faults")}</p>`;
+  if (!trouble.value || !online.value) return null;
+  return html`<p class="wrong">${name === "Unreachable" ? t("sync.unreachable") : t("sync.trouble", { what: message })}</p>`;
 }
 
-function Languages() {
-  return html`<header class="bar">
-    <span>${t("app.name")}</span>
-    <div role="group">
-      ${Object.entries(LANGUAGES).map(([code, name]) => html`<button class=${code === language.value ? "" : "secondary"} onClick=${() => speak(code)} lang=${code}>${name}</button>`)}
-    </div>
-  </header>`;
+function Front({ children }) {
+  return html`<header class="bar"><strong>${t("app.name")}</strong><${Languages} /></header>${children}`;
 }
 
+/** Keeps the app's files on the device; tells when other files have come. */
 async function keepOffline() {
   if (!("serviceWorker" in navigator)) return;
-  const registration = await navigator.serviceWorker.register("sw.js", { type: "module" });
-  registration.addEventListener("updatefound", () => {
-    const next = registration.installing;
-    next.addEventListener("statechange", () => {
-      if (next.state === "installed" && navigator.serviceWorker.controller) newVersion.value = next;
-    });
-  });
+  navigator.serviceWorker.addEventListener("message", ({ data }) => data === "new release" && (isNewVersion.value = true));
+  await navigator.serviceWorker.register("sw.js", { type: "module" });
 }
 
 await speak(language.value);

@@ -1,43 +1,69 @@
 /** The patrol: started, checkpoints passed, finished. Stops only: no position, no track. */
 
-import { areaNames, grids, record } from "./state.js";
+import { computed, Field, html, showTime, signal, t, useState } from "../pages/ui.js";
+import { GridChoice } from "./parts.js";
+import { bearsNumber } from "./plain.js";
+import { areaNames, entries, grids, record } from "./state.js";
 import { patrol } from "./today.js";
-import { GridChoice } from "./grids.js";
-import { Field, html, showTime, t, useState } from "../pages/ui.js";
+
+const MOST_KNOWN = 24;
+const LOOKED_AT = 300;
+
+/** Checkpoints that were passed in a grid on earlier days, by grid: each is one tap today. */
+const known = computed(() => {
+  const found = new Map();
+  const passed = entries.value.filter(({ kind }) => kind === "patrol.checkpoint_passed").slice(-LOOKED_AT);
+  for (const { entry } of passed) found.set(entry.area, (found.get(entry.area) ?? new Set()).add(entry.data.checkpoint));
+  return found;
+});
 
 export function Patrol() {
+  const { going } = patrol.value;
   return html`<main class="container">
-    <h1>${t("patrol.title")}</h1>
-    ${patrol.value ? html`<${Going} patrol=${patrol.value} />` : html`<${Start} />`}
-    <small>${t("patrol.noTrack")}</small>
+    <h1 tabindex="-1">${t("patrol.title")}</h1>
+    ${going ? html`<${Going} patrol=${going} />` : html`<${Start} />`}
+    <p><small>${t("patrol.noTrack")}</small></p>
   </main>`;
 }
 
 function Start() {
-  const [area, setArea] = useState(grids.value[0]);
+  const [chosen, choose] = useState(null);
+  const area = chosen ?? grids.value[0];
   return html`
-    <${GridChoice} grids=${grids.value} names=${areaNames.value} value=${area} onChange=${setArea} />
-    <button disabled=${!area} onClick=${() => record("patrol.started", crypto.randomUUID(), area, {})}>${t("patrol.start")}</button>
+    <${GridChoice} grids=${grids.value} names=${areaNames.value} value=${area} onChange=${choose} />
+    ${!area && html`<p>${t("patrol.noGrid")}</p>`}
+    <button class="wide" disabled=${!area} onClick=${() => record("patrol.started", crypto.randomUUID(), area, {})}>${t("patrol.start")}</button>
   `;
 }
 
+const wrong = signal("");
+
 function Going({ patrol: { id, area, at, passed } }) {
   const [checkpoint, setCheckpoint] = useState("");
-  const known = [...new Set(passed.map(({ entry }) => entry.data.checkpoint))];
+  const names = passed.map(({ entry }) => entry.data.checkpoint);
+  const suggested = [...(known.value.get(area) ?? [])].slice(-MOST_KNOWN).sort();
+  const pass = (name) => record("patrol.checkpoint_passed", id, area, { checkpoint: name });
 
-  async function pass(event) {
+  async function passTyped(event) {
     event.preventDefault();
-    if ((await record("patrol.checkpoint_passed", id, area, { checkpoint })) !== null) setCheckpoint("");
+    const name = checkpoint.trim();
+    wrong.value = bearsNumber(name) ? t("common.number") : "";
+    if (name && !wrong.value && (await pass(name)) !== null) setCheckpoint("");
   }
 
   return html`
-    <p>${areaNames.value.get(area) ?? area} · ${t("patrol.started", { when: showTime(at) })} · ${t("patrol.passed", { count: passed.length })}</p>
-    <form onSubmit=${pass}>
-      <${Field} label=${t("patrol.checkpoint")} value=${checkpoint} onInput=${setCheckpoint} required maxlength="64" list="checkpoints" />
-      <datalist id="checkpoints">${known.map((each) => html`<option value=${each} />`)}</datalist>
-      <button>${t("patrol.pass")}</button>
+    <p><strong>${areaNames.value.get(area) ?? area}</strong> · ${t("patrol.started", { when: showTime(at) })}</p>
+    <p>${t("patrol.passed", { count: new Set(names).size })}${names.length ? `: ${[...new Set(names)].join(", ")}` : ""}</p>
+    ${suggested.length > 0 &&
+    html`<div class="choice" role="group" aria-label=${t("patrol.pass")}>
+      ${suggested.map((name) => html`<button type="button" class=${names.includes(name) ? "tile done" : "tile"} onClick=${() => pass(name)}>${names.includes(name) ? "✓ " : ""}${name}</button>`)}
+    </div>`}
+    <form onSubmit=${passTyped}>
+      <${Field} label=${t("patrol.checkpoint")} value=${checkpoint} onInput=${setCheckpoint} required maxlength="64" autocomplete="off" />
+      ${wrong.value && html`<p role="alert" class="wrong">${wrong.value}</p>`}
+      <button class="secondary">${t("patrol.pass")}</button>
     </form>
-    <p><a href=${`#/report/patrol/${id}`}>${t("patrol.report")}</a></p>
-    <button class="secondary" onClick=${() => record("patrol.finished", id, area, {})}>${t("patrol.finish")}</button>
+    <p><a role="button" class="wide secondary" href=${`#/report/patrol/${id}`}>${t("patrol.report")}</a></p>
+    <button class="wide" onClick=${() => record("patrol.finished", id, area, {})}>${t("patrol.finish")}</button>
   `;
 }

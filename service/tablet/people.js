@@ -1,12 +1,18 @@
 /** Who works: enrolment with a code or a QR code, and the PIN that keeps workers of one device apart. */
 
-import { addWorker, leave, logIn, tablet, workers } from "./state.js";
-import { Field, html, signal, t, useEffect, useState } from "../pages/ui.js";
-
-const scanning = signal(false);
+import { Field, html, t, useEffect, useRef, useState } from "../pages/ui.js";
+import { addWorker, locked, logIn, pauseOf, sync, tablet, workers } from "./state.js";
 
 /** The code that an address or a QR code carries: <base>/tablet/#enrol=<code>. */
 export const codeOf = (scanned) => decodeURIComponent(scanned.split("#enrol=")[1] ?? scanned);
+
+const EXPLAINED = new Set(["code_unknown", "code_used", "code_expired", "code_locked", "too_many_attempts", "no_assignment"]);
+
+function whyNot(fault) {
+  if (fault.name === "Unreachable") return t("enrol.why.offline");
+  if (EXPLAINED.has(fault.code)) return t(`enrol.why.${fault.code}`);
+  return t("enrol.failed", { what: fault.facts?.detail ?? fault.message });
+}
 
 export function Enrol({ first }) {
   const [code, setCode] = useState(location.hash.startsWith("#enrol=") ? codeOf(location.hash) : "");
@@ -21,19 +27,18 @@ export function Enrol({ first }) {
     setWrong("");
     try {
       await addWorker({ code, name, pin });
-      location.hash = "/";
     } catch (fault) {
-      setWrong(fault.facts?.detail ?? fault.message);
+      setWrong(whyNot(fault));
+      setBusy(false);
     }
-    setBusy(false);
   }
 
   return html`<main class="container">
-    <h1>${t("enrol.title")}</h1>
+    <h1 tabindex="-1">${t("enrol.title")}</h1>
     <p>${t("enrol.explain")}</p>
     <form onSubmit=${enrol}>
       <${Scanner} onCode=${(found) => setCode(codeOf(found))} />
-      <${Field} label=${t("enrol.code")} value=${code} onInput=${setCode} required autocomplete="off" autocapitalize="characters" maxlength="80" />
+      <${Field} label=${t("enrol.code")} value=${code} onInput=${setCode} required autocomplete="off" autocapitalize="characters" spellcheck=${false} maxlength="80" />
       <${Field} label=${t("enrol.name")} value=${name} onInput=${setName} required maxlength="40" autocomplete="off" />
       <${Field}
         label=${t("enrol.pin")}
@@ -43,10 +48,11 @@ export function Enrol({ first }) {
         type="password"
         inputmode="numeric"
         pattern="[0-9]{4,8}"
+        title=${t("enrol.pin")}
         autocomplete="new-password"
         why=${t("enrol.pinWhy")}
       />
-      ${wrong && html`<p role="alert" class="wrong">${t("enrol.failed", { what: wrong })}</p>`}
+      <div role="alert">${wrong && html`<p class="wrong">${wrong}</p>`}</div>
       <button aria-busy=${busy} disabled=${busy}>${t("enrol.go")}</button>
       ${!first && html`<button type="button" class="secondary" onClick=${() => (location.hash = "/")}>${t("common.cancel")}</button>`}
     </form>
@@ -54,51 +60,69 @@ export function Enrol({ first }) {
 }
 
 function Scanner({ onCode }) {
+  const [scanning, setScanning] = useState(false);
   const [wrong, setWrong] = useState("");
+  const video = useRef(null);
   useEffect(() => {
-    if (!scanning.value) return undefined;
+    if (!scanning) return undefined;
     let scanner;
+    let isOver = false;
     (async () => {
       try {
         const { default: QrScanner } = await import("../vendor/qr-scanner.js");
-        scanner = new QrScanner(document.getElementById("camera"), ({ data }) => {
-          scanning.value = false;
-          onCode(data);
-        }, {});
+        if (isOver) return;
+        scanner = new QrScanner(
+          video.current,
+          ({ data }) => {
+            setScanning(false);
+            onCode(data);
+          },
+          {},
+        );
         await scanner.start();
-      } catch (fault) {
-        scanning.value = false;
-        setWrong(t("enrol.camera", { what: fault.message ?? fault }));
+      } catch {
+        setScanning(false);
+        setWrong(t("enrol.camera"));
       }
     })();
-    return () => scanner?.destroy();
-  }, [scanning.value]);
+    return () => {
+      isOver = true;
+      scanner?.destroy();
+    };
+  }, [scanning]);
   return html`
-    ${scanning.value && html`<video id="camera" class="camera" muted playsinline></video>`}
-    <button type="button" class="secondary" onClick=${() => (scanning.value = !scanning.value)}>${t(scanning.value ? "enrol.stop" : "enrol.scan")}</button>
-    ${wrong && html`<p role="alert" class="wrong">${wrong}</p>`}
+    ${scanning && html`<video ref=${video} class="camera" muted playsinline></video>`}
+    <button type="button" class="secondary" onClick=${() => setScanning(!scanning)}>${t(scanning ? "enrol.stop" : "enrol.scan")}</button>
+    <div role="alert">${wrong && html`<p class="wrong">${wrong}</p>`}</div>
   `;
 }
 
+/** The lock: whose turn it is, and their PIN. */
 export function Who() {
-  const [chosen, choose] = useState(workers.value.length === 1 ? workers.value[0].id : "");
+  const here = tablet.value?.name;
+  const [chosen, choose] = useState(here ?? (workers.value.length === 1 ? workers.value[0].id : ""));
   const [pin, setPin] = useState("");
-  const [wrong, setWrong] = useState(false);
+  const [wrong, setWrong] = useState("");
   const [busy, setBusy] = useState(false);
 
   async function open(event) {
     event.preventDefault();
+    const worker = workers.value.find(({ id }) => id === chosen);
     setBusy(true);
-    const right = await logIn(workers.value.find(({ id }) => id === chosen), pin);
-    setBusy(false);
-    setWrong(!right);
+    setWrong("");
+    const isRight = await logIn(worker, pin);
     setPin("");
+    if (isRight) return;
+    setBusy(false);
+    const pause = pauseOf(workers.value.find(({ id }) => id === chosen));
+    setWrong(pause ? t("who.pause", { seconds: Math.ceil(pause / 1000) }) : t("who.wrong"));
   }
 
   return html`<main class="container">
-    <h1>${t("who.title")}</h1>
+    <h1 tabindex="-1">${t(locked.value ? "who.locked" : "who.title")}</h1>
     <form onSubmit=${open}>
       <fieldset class="choice">
+        <legend class="hidden">${t("who.title")}</legend>
         ${workers.value.map(
           ({ id, name }) => html`<label class="tile">
             <input type="radio" name="worker" required checked=${chosen === id} onChange=${() => choose(id)} />
@@ -106,12 +130,42 @@ export function Who() {
           </label>`,
         )}
       </fieldset>
-      <${Field} label=${t("who.pin")} value=${pin} onInput=${setPin} required type="password" inputmode="numeric" autocomplete="current-password" />
-      ${wrong && html`<p role="alert" class="wrong">${t("who.wrong")}</p>`}
+      <${Field} label=${t("who.pin")} value=${pin} onInput=${setPin} required type="password" inputmode="numeric" maxlength="8" autocomplete="current-password" />
+      <div role="alert">${wrong && html`<p class="wrong">${wrong}</p>`}</div>
       <button aria-busy=${busy} disabled=${busy || !chosen}>${t("who.open")}</button>
       <button type="button" class="secondary" onClick=${() => (location.hash = "/enrol")}>${t("who.another")}</button>
     </form>
   </main>`;
 }
 
-export const Leave = () => tablet.value && html`<button class="plain" onClick=${leave}>${t("who.leave")}</button>`;
+/** Where the service knows this tablet no more: a new code, the same key, and everything is sent again. */
+export function Renew() {
+  const [code, setCode] = useState("");
+  const [wrong, setWrong] = useState("");
+  const [busy, setBusy] = useState(false);
+
+  async function renew(event) {
+    event.preventDefault();
+    setBusy(true);
+    setWrong("");
+    try {
+      await tablet.value.enrolAgain(code);
+      sync();
+      location.hash = "/";
+    } catch (fault) {
+      setWrong(fault.code === "known_tablet" ? t("enrol.known") : whyNot(fault));
+      setBusy(false);
+    }
+  }
+
+  return html`<main class="container">
+    <h1 tabindex="-1">${t("enrol.again")}</h1>
+    <p>${t("sync.expired")}</p>
+    <form onSubmit=${renew}>
+      <${Scanner} onCode=${(found) => setCode(codeOf(found))} />
+      <${Field} label=${t("enrol.code")} value=${code} onInput=${setCode} required autocomplete="off" autocapitalize="characters" spellcheck=${false} maxlength="80" />
+      <div role="alert">${wrong && html`<p class="wrong">${wrong}</p>`}</div>
+      <button aria-busy=${busy} disabled=${busy}>${t("enrol.go")}</button>
+    </form>
+  </main>`;
+}

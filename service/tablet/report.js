@@ -1,96 +1,106 @@
-/** A report: category by large tiles, a few words, photos and place where they help; solved on the spot in the same screen. */
+/** A report: category by large tiles, a few words, level, photos and place where they help; solved on the spot in the same screen. */
 
-import { Photos } from "./photos.js";
-import { areaNames, categories, draft, grids, record } from "./state.js";
-import { GridChoice } from "./grids.js";
-import { Choice, Field, go, html, named, signal, t, useState } from "../pages/ui.js";
-import { subjectOf } from "./visit.js";
+import { Choice, Field, go, html, named, say, t, useState } from "../pages/ui.js";
+import { draft } from "./drafts.js";
+import { Begun, GridChoice } from "./parts.js";
+import { handOver, Photos } from "./photos.js";
+import { Where } from "./place.js";
+import { bearsNumber } from "./plain.js";
+import { areaNames, categories, grids, record, tablet } from "./state.js";
 
 const URGENCIES = ["emergency", "urgent", "normal", "complex"];
-const EMPTY = { group: "", code: "", area: "", summary: "", urgency: "normal", photos: [], place: null, self: false, result: "" };
-const shownMap = signal(false);
+export const LEVELS = ["grid", "community", "subdistrict", "county"];
+const EMPTY = { group: "", code: "", area: "", summary: "", urgency: "normal", level: "grid", photos: [], place: null, self: false, result: "" };
 
-export function Report({ from, tablet }) {
-  const [form] = useState(() => draft(`report:${from.patrol ?? from.visit ?? ""}`, { ...EMPTY, area: grids.value[0] ?? "" }));
+/** Whether what is said of a matter is kept apart from the record, encrypted. */
+export function isPrivate(code) {
+  const { codes } = categories.value;
+  const flagged = Object.keys(codes).filter((each) => (code ?? "").startsWith(each) && codes[each].private !== undefined);
+  return Boolean(codes[flagged.sort((one, other) => other.length - one.length)[0]]?.private);
+}
+/** The outermost kinds of a book: those within no other. */
+export const isGroup = (code) => !Object.keys(categories.value.codes).some((each) => each !== code && code.startsWith(each));
+export const categoryName = (code) => named(categories.value.codes[code] ?? {}, code);
+
+/** What kind of matter it is, in one or two taps. only: one group, whose kinds alone are shown. */
+export function CategoryChoice({ group, code, onChange, label, only }) {
+  const { codes } = categories.value;
+  const chosen = only ?? group;
+  const groups = Object.keys(codes).filter(isGroup);
+  const inside = (of) => Object.keys(codes).filter((each) => each !== of && each.startsWith(of));
+  const within = chosen ? inside(chosen) : [];
+  return html`${!only &&
+    html`<${Choice} label=${label} name="group" required value=${group} options=${groups.map((each) => [each, categoryName(each)])}
+      onChange=${(to) => onChange({ group: to, code: inside(to).length ? "" : to })} />`}
+    ${within.length > 0 &&
+    html`<${Choice} label=${only ? label : t("report.kind")} name="code" required value=${code} onChange=${(to) => onChange({ group: chosen, code: to })}
+      options=${[...within.map((each) => [each, categoryName(each)]), [chosen, t("report.moreOf", { name: categoryName(chosen) })]]} />`}`;
+}
+
+export function Report({ patrol }) {
+  const [form] = useState(() => draft(`report:${patrol ?? ""}`, EMPTY));
+  const [busy, setBusy] = useState(false);
   const said = form.held.value;
+  const area = said.area || (grids.value[0] ?? "");
   const set = (name) => (value) => form.set({ [name]: value });
-  const { scheme, version, codes } = categories.value;
-  const groups = Object.entries(codes).filter(([code]) => code.length === 1);
-  const within = Object.entries(codes).filter(([code]) => code.length > 1 && code.startsWith(said.group));
-  const isPrivate = Boolean(codes[said.group]?.private || codes[said.code]?.private);
+  const apart = isPrivate(said.code);
+  const words = said.summary.trim() || categoryName(said.code);
 
   async function store(event) {
     event.preventDefault();
-    const id = crypto.randomUUID();
-    const source = from.patrol ? { source: "patrol", patrol: from.patrol } : from.visit ? { source: "visit", visit: from.visit, household: from.household } : { source: "patrol" };
-    const data = { category: `${scheme}/${version}/${said.code}`, urgency: said.urgency, ...source };
-    const place = said.place && { ...said.place, purpose: "find_matter" };
-    const subject = isPrivate && (from.household ? await subjectOf(tablet, from.household) : crypto.randomUUID());
-    const apart = [];
-    if (isPrivate) {
-      if (said.summary) apart.push({ subject, field: "case_summary", value: said.summary });
-      if (place) apart.push({ subject, field: "case_place", value: place });
-      for (const name of said.photos) apart.push({ subject, field: "photo", value: name });
-    } else Object.assign(data, { ...(said.summary && { summary: said.summary }), ...(place && { place }), ...(said.photos.length && { photos: said.photos }) });
-    if ((await record("case.reported", id, said.area, data, apart)) === null) return;
-    if (said.self) {
-      const done = isPrivate ? [{ subject, field: "case_result", value: said.result }] : [];
-      await record("case.self_handled", id, said.area, isPrivate ? {} : { result: said.result }, done);
+    if (!apart && (bearsNumber(words) || (said.self && bearsNumber(said.result)))) return say(t("common.number"));
+    setBusy(true);
+    try {
+      await handOver(said.photos);
+      if (await send()) {
+        form.clear();
+        go("/");
+      }
+    } catch (fault) {
+      say(t("common.wrong", { what: fault.message }));
     }
-    form.clear();
-    go("/");
+    setBusy(false);
+  }
+
+  async function send() {
+    const id = crypto.randomUUID();
+    const { scheme, version } = categories.value;
+    const data = { category: `${scheme}/${version}/${said.code}`, urgency: said.urgency, level: said.level, source: "patrol", ...(patrol && { patrol }) };
+    const place = said.place && { ...said.place, purpose: "find_matter" };
+    const subject = apart ? await tablet.value.subjectOf(id) : null;
+    const personal = [];
+    if (apart) {
+      personal.push({ subject, field: "case_summary", value: words });
+      if (place) personal.push({ subject, field: "case_place", value: place });
+      for (const name of said.photos) personal.push({ subject, field: "photo", value: name });
+    } else Object.assign(data, { summary: words, ...(place && { place }), ...(said.photos.length && { photos: said.photos }) });
+    if ((await record("case.reported", id, area, data, personal)) === null) return false;
+    if (!said.self) return true;
+    const done = apart ? [{ subject, field: "case_result", value: said.result }] : [];
+    return (await record("case.self_handled", id, area, apart ? {} : { result: said.result }, done)) !== null;
   }
 
   return html`<main class="container">
-    <h1>${t("report.title")}</h1>
+    <h1 tabindex="-1">${t("report.title")}</h1>
+    <${Begun} form=${form} />
     <form onSubmit=${store}>
-      <${Choice} label=${t("report.category")} name="group" required value=${said.group} options=${groups.map(([code, each]) => [code, named(each, code)])}
-        onChange=${(group) => form.set({ group, code: Object.keys(codes).some((code) => code.length > 1 && code.startsWith(group)) ? "" : group })} />
-      ${within.length > 0 && said.group &&
-      html`<${Choice} label=${named(codes[said.group], said.group)} name="code" required value=${said.code} onChange=${set("code")}
-        options=${[...within.map(([code, each]) => [code, named(each, code)]), [said.group, t("report.moreOf", { name: named(codes[said.group], said.group) })]]} />`}
+      <${CategoryChoice} label=${t("report.category")} group=${said.group} code=${said.code} onChange=${form.set} />
       ${said.code &&
       html`
-        ${isPrivate && html`<p role="note">${t("report.private")}</p>`}
-        <${GridChoice} grids=${grids.value} names=${areaNames.value} value=${said.area} onChange=${set("area")} />
-        <${Field} label=${t("report.summary")} value=${said.summary} onInput=${set("summary")} long required maxlength="2000" />
-        <${Photos} tablet=${tablet} names=${said.photos} onChange=${set("photos")} />
+        ${apart && html`<p role="note">${t("report.private")}</p>`}
+        <${GridChoice} grids=${grids.value} names=${areaNames.value} value=${area} onChange=${set("area")} />
+        <${Field} label=${t("report.summary")} value=${said.summary} onInput=${set("summary")} long rows="2" maxlength="500" placeholder=${categoryName(said.code)} why=${t(apart ? "report.summaryApart" : "report.summaryWhy")} />
+        <${Photos} names=${said.photos} onChange=${set("photos")} />
+        <${Where} area=${area} place=${said.place} onPlace=${set("place")} why=${t(apart ? "report.placeApart" : "report.placeWhy")} />
         <details>
-          <summary>${t("report.urgency")} · ${t("report.place")}</summary>
-          <${Choice} label=${t("report.urgency")} name="urgency" value=${said.urgency} onChange=${set("urgency")} options=${URGENCIES.map((each) => [each, t(`report.urgency.${each}`)])} />
-          <${Where} area=${said.area} place=${said.place} onPlace=${set("place")} />
+          <summary>${t("report.urgency")}: ${t(`report.urgency.${said.urgency}`)} · ${t("report.level")}: ${t(`report.level.${said.level}`)}</summary>
+          <${Choice} label=${t("report.urgency")} name="urgency" required value=${said.urgency} onChange=${set("urgency")} options=${URGENCIES.map((each) => [each, t(`report.urgency.${each}`)])} />
+          <${Choice} label=${t("report.levelWhy")} name="level" required value=${said.level} onChange=${set("level")} options=${LEVELS.map((each) => [each, t(`report.level.${each}`)])} />
         </details>
-        <label><input type="checkbox" role="switch" checked=${said.self} onChange=${(event) => set("self")(event.target.checked)} /> ${t("report.self")}</label>
-        ${said.self && html`<${Field} label=${t("report.result")} value=${said.result} onInput=${set("result")} long required maxlength="2000" />`}
-        <button>${t("report.store")}</button>
+        <label class="switch"><input type="checkbox" role="switch" checked=${said.self} onChange=${(event) => set("self")(event.target.checked)} /> ${t("report.self")}</label>
+        ${said.self && html`<${Field} label=${t("report.result")} value=${said.result} onInput=${set("result")} long rows="2" required maxlength="2000" />`}
+        <button aria-busy=${busy} disabled=${busy || !area}>${t(said.self ? "report.storeSolved" : "report.store")}</button>
       `}
     </form>
   </main>`;
-}
-
-function Where({ area, place, onPlace }) {
-  const [wrong, setWrong] = useState("");
-  const [View, setView] = useState(null);
-  const here = () =>
-    navigator.geolocation.getCurrentPosition(
-      ({ coords }) => onPlace({ lat: Number(coords.latitude.toFixed(6)), lon: Number(coords.longitude.toFixed(6)), accuracy_m: Math.round(coords.accuracy) }),
-      (fault) => setWrong(t("report.noPlace", { what: fault.message })),
-      { enableHighAccuracy: true, timeout: 20_000, maximumAge: 60_000 },
-    );
-  async function showMap() {
-    const { Map } = await import("./map.js");
-    setView(() => Map);
-    shownMap.value = !shownMap.value;
-  }
-  return html`<fieldset>
-    <legend>${t("report.place")} <small>${t("common.optional")}</small></legend>
-    <small>${t("report.placeWhy")}</small>
-    <div role="group">
-      <button type="button" class="secondary" onClick=${here}>${t("report.here")}</button>
-      <button type="button" class="secondary" onClick=${showMap}>${t("report.onMap")}</button>
-    </div>
-    ${View && shownMap.value && html`<${View} area=${area} place=${place} onPlace=${onPlace} />`}
-    ${place && html`<p>${t("report.placed", place)}</p>`}
-    ${wrong && html`<p role="alert" class="wrong">${wrong}</p>`}
-  </fieldset>`;
 }

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+TESTS = HERE.parent.parent / "tests" / "browser"
 PACKAGES = {
     "preact": ("11.2.0", {"dist/preact.mjs": "preact.js", "hooks/dist/hooks.mjs": "preact-hooks.js"}),
     "@preact/signals-core": ("1.14.5", {"dist/signals-core.mjs": "signals-core.js"}),
@@ -27,6 +28,11 @@ PACKAGES = {
 }
 FILES = {"preact": "preact.js", "preact/hooks": "preact-hooks.js", "@preact/signals-core": "signals-core.js"}
 """What a bare name in an import means here."""
+
+TESTING = {
+    "axe-core": ("4.14.1", {"axe.min.js": "axe.min.js"}),
+}
+"""What only the browser tests load; it lies in tests/browser, with its own licence (MPL-2.0) in its first lines."""
 
 EXPORTED = {"uplot.js": "export default uPlot;\n"}
 """What makes a module of a file whose own module form is not minified."""
@@ -50,6 +56,11 @@ def main() -> None:
             told[name] = {"version": version, "licence": packed["licence"], "integrity": packed["integrity"], "files": sums}
     (HERE / "vendored.json").write_text(json.dumps(told, indent=1) + "\n")
     (HERE / "LICENCES.txt").write_text(("\n" + "=" * 80 + "\n\n").join(licences))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (version, wanted) in TESTING.items():
+            with tarfile.open(_packed(f"{name}@{version}", Path(folder))["file"]) as package:
+                for source, target in wanted.items():
+                    (TESTS / target).write_bytes(_read(package, source))
 
 
 def _packed(package: str, folder: Path) -> dict[str, str]:

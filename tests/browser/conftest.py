@@ -1,20 +1,22 @@
 """A real browser beside a real server: Debian's Chromium, driven by Playwright. Skips with a sentence where there is none."""
 
-import shutil
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from domain.books import shipped_items
 from service.imports.recording import publish_books
-from tests.web.city import PASSWORD, City, build, person_id
+from tests.browser.serving import ANSWER_MS, CHROMIUM, Served, launch
+from tests.web.city import PASSWORD, build
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ANSWER_MS = 20_000
+__all__ = ["Served"]
+AXE = (Path(__file__).parent / "axe.min.js").read_text()
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+GRAVE = ("serious", "critical")
 
 
 @pytest.fixture(scope="session")
@@ -24,28 +26,9 @@ def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launch(driver)
         yield browser
         browser.close()
-
-
-class Served:
-    """A city behind a real socket."""
-
-    def __init__(self, city: City) -> None:
-        self.city = city
-        self.server = make_server("127.0.0.1", 0, city.app, threaded=True)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def code(self, name: str) -> str:
-        """An enrolment code for one of the cast."""
-        return self.city.gridtrail.enrolment.make_code(self.city.root, person_id(name)).code
-
-    def stop(self) -> None:
-        """Nobody answers any more."""
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -67,6 +50,21 @@ def context(browser: Any) -> Iterator[Any]:
     context.set_default_timeout(ANSWER_MS)
     yield context
     context.close()
+
+
+@pytest.fixture
+def no_serious_issue() -> Callable[[Any], None]:
+    """``no_serious_issue(page)``: axe-core finds nothing serious or critical on the page as it stands."""
+
+    def look(page: Any) -> None:
+        page.evaluate(AXE)
+        found = page.evaluate(
+            "rules => axe.run(document, { runOnly: { type: 'tag', values: rules } }).then(told => told.violations)", list(RULES)
+        )
+        grave = [(each["id"], each["help"], [node["html"][:160] for node in each["nodes"][:5]]) for each in found if each["impact"] in GRAVE]
+        assert not grave, f"{page.url}: {json.dumps(grave, indent=1, ensure_ascii=False)}"
+
+    return look
 
 
 @pytest.fixture
