@@ -61,7 +61,9 @@ def no_serious_issue() -> Callable[[Any], None]:
         found = page.evaluate(
             "rules => axe.run(document, { runOnly: { type: 'tag', values: rules } }).then(told => told.violations)", list(RULES)
         )
-        grave = [(each["id"], each["help"], [node["html"][:160] for node in each["nodes"][:5]]) for each in found if each["impact"] in GRAVE]
+        grave = [
+            (each["id"], each["help"], [node["html"][:160] for node in each["nodes"][:5]]) for each in found if each["impact"] in GRAVE
+        ]
         assert not grave, f"{page.url}: {json.dumps(grave, indent=1, ensure_ascii=False)}"
 
     return look

@@ -78,7 +78,7 @@ def test_tiles_come_from_the_configured_host_and_from_no_other(browser: Any, tmp
     page = context.new_page()
     asked: list[str] = []
     context.route(
-        "https://**", lambda route: (asked.append(route.request.url), route.fulfill(status=200, content_type="image/png", body=b""))[0]
+        "https://**/*", lambda route: (asked.append(route.request.url), route.fulfill(status=200, content_type="image/png", body=b""))[0]
     )
     page.goto(f"{served.url}/tablet/embed.html")
     load = "(url) => new Promise((done) => Object.assign(new Image(), { onload: () => done(1), onerror: () => done(0), src: url }))"
