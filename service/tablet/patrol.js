@@ -28,11 +28,19 @@ export function Patrol() {
 
 function Start() {
   const [chosen, choose] = useState(null);
+  const [busy, setBusy] = useState(false);
   const area = chosen ?? grids.value[0];
+
+  async function start() {
+    setBusy(true);
+    await record("patrol.started", crypto.randomUUID(), area, {});
+    setBusy(false);
+  }
+
   return html`
     <${GridChoice} grids=${grids.value} names=${areaNames.value} value=${area} onChange=${choose} />
     ${!area && html`<p>${t("patrol.noGrid")}</p>`}
-    <button class="wide" disabled=${!area} onClick=${() => record("patrol.started", crypto.randomUUID(), area, {})}>${t("patrol.start")}</button>
+    <button class="wide" disabled=${busy || !area} onClick=${start}>${t("patrol.start")}</button>
   `;
 }
 
@@ -42,13 +50,23 @@ function Going({ patrol: { id, area, at, passed } }) {
   const [checkpoint, setCheckpoint] = useState("");
   const names = passed.map(({ entry }) => entry.data.checkpoint);
   const suggested = [...(known.value.get(area) ?? [])].slice(-MOST_KNOWN).sort();
+  const [busy, setBusy] = useState(false);
   const pass = (name) => record("patrol.checkpoint_passed", id, area, { checkpoint: name });
+
+  async function finish() {
+    setBusy(true);
+    await record("patrol.finished", id, area, {});
+    setBusy(false);
+  }
 
   async function passTyped(event) {
     event.preventDefault();
     const name = checkpoint.trim();
     wrong.value = bearsNumber(name) ? t("common.number") : "";
-    if (name && !wrong.value && (await pass(name)) !== null) setCheckpoint("");
+    if (!name || wrong.value) return;
+    // The next name may be typed while this one is stored.
+    setCheckpoint("");
+    if ((await pass(name)) === null) setCheckpoint(name);
   }
 
   return html`
@@ -64,6 +82,6 @@ function Going({ patrol: { id, area, at, passed } }) {
       <button class="secondary">${t("patrol.pass")}</button>
     </form>
     <p><a role="button" class="wide secondary" href=${`#/report/patrol/${id}`}>${t("patrol.report")}</a></p>
-    <button class="wide" onClick=${() => record("patrol.finished", id, area, {})}>${t("patrol.finish")}</button>
+    <button class="wide" disabled=${busy} onClick=${finish}>${t("patrol.finish")}</button>
   `;
 }

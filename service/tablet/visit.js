@@ -72,14 +72,23 @@ export function Visits() {
 export function Visit({ household }) {
   const before = items.value.visit.find(({ id }) => id === household)?.data;
   const [form] = useState(() => draft(`visit:${household}`, { area: before?.area ?? "", tile: "", channel: "", care_group: before?.care_group ?? "", need: "", group: "", code: "", next_visit: "", place: null }));
+  const [busy, setBusy] = useState(false);
   const said = form.held.value;
   const area = said.area || (grids.value[0] ?? "");
   const set = (name) => (value) => form.set({ [name]: value });
   const { outcome, channel: usual } = TILES[said.tile] ?? {};
   const need = said.need.trim() || (said.code ? categoryName(said.code) : "");
 
+  /** Stores once, however often the button is tapped. */
   async function store(event, asCase) {
     event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    await storeOnce(asCase);
+    setBusy(false);
+  }
+
+  async function storeOnce(asCase) {
     const id = crypto.randomUUID();
     const subject = need || said.place ? await tablet.value.subjectOf(household) : null;
     const personal = [];
@@ -113,8 +122,8 @@ export function Visit({ household }) {
       ${outcome === "met" && html`<${Need} said=${said} set=${set} form=${form} />`}
       ${outcome &&
       html`<${Next} said=${said} outcome=${outcome} set=${set} />
-        ${outcome === "met" && need && (said.code || needs()) && html`<button disabled=${!area} onClick=${(event) => store(event, true)}>${t("visit.storeCase")}</button>`}
-        <button disabled=${!area} class=${outcome === "met" && need ? "secondary" : ""}>${t("visit.store")}</button>
+        ${outcome === "met" && need && (said.code || needs()) && html`<button disabled=${busy || !area} onClick=${(event) => store(event, true)}>${t("visit.storeCase")}</button>`}
+        <button disabled=${busy || !area} class=${outcome === "met" && need ? "secondary" : ""}>${t("visit.store")}</button>
         <details>
           <summary>${t("visit.more")}</summary>
           <${Choice} label=${t("visit.channel")} name="channel" required value=${said.channel || usual} onChange=${set("channel")} options=${CHANNELS.map((each) => [each, t(`visit.${each}`)])} />
