@@ -4,7 +4,8 @@ import { Field, html, language, showDay, showNumber, t, today, useEffect, useMem
 import { allOf, sendFile, session, useData } from "./api.js";
 import { Facts, Mark, showBytes, useAction, usePages } from "./office.js";
 import { Map } from "./map.js";
-import { AreaName, Empty, Exports, Filters, More, PersonName, Table, Trouble } from "./parts.js";
+import { AreaName, Empty, Exports, Filters, More, Table, Trouble } from "./parts.js";
+import { useNames } from "./people.js";
 
 const LENGTHS = [4, 6, 9, 12, 15, 17];
 const LEVELS = { 4: "city", 6: "county", 9: "subdistrict", 12: "community", 15: "grid", 17: "micro_grid" };
@@ -32,9 +33,9 @@ function Tree({ query }) {
   const fields = [{ name: "day", label: t("areas.day"), kind: "day" }];
   return html`<${Filters} fields=${fields} query=${query} path="areas" />
     <div class="office-split">
-      <nav aria-label=${t("areas.title.tree")}>
+      <section aria-label=${t("areas.title.tree")}>
         <ul class="office-tree">${roots.map((root) => html`<${Root} key=${root + day} code=${root} day=${day} chosen=${code} />`)}</ul>
-      </nav>
+      </section>
       ${code && html`<${Shown} key=${code + day} code=${code} day=${day} />`}
     </div>`;
 }
@@ -85,6 +86,7 @@ function Shown({ code, day }) {
   }, [code, day]);
   const shapes = useMemo(() => (wide ? outlines : area ? [area] : []).filter(({ polygon, centre }) => polygon || centre), [outlines, area]);
   const people = useData("/v1/people", { unit: code, day: day || today() });
+  const names = useNames((people.data?.items ?? []).map(({ person }) => person));
   if (!area) return html`<section><${Trouble} problem=${problem} />${data && html`<${Empty}>${t("areas.not_there")}</>`}</section>`;
   return html`<section>
     <h2>${area.name}</h2>
@@ -104,7 +106,7 @@ function Shown({ code, day }) {
     <h3>${t("areas.assigned")}</h3>
     <${Trouble} problem=${people.problem} />
     ${people.data && (people.data.items.length
-      ? html`<ul>${people.data.items.map(({ person, assignment, role, from_day }) => html`<li key=${assignment}>${t(`console.role.${role}`)} · <a href=${`#/people/${person}`}><${PersonName} person=${person} /></a> · ${t("areas.since", { day: showDay(from_day) })}</li>`)}</ul>`
+      ? html`<ul>${people.data.items.map(({ person, assignment, role, from_day }) => html`<li key=${assignment}>${t(`console.role.${role}`)} · <a href=${`#/people/${person}`}>${names[person]?.label ?? t("people.without_account")}</a> · ${t("areas.since", { day: showDay(from_day) })}</li>`)}</ul>`
       : html`<p class="muted">${t("areas.nobody")}</p>`)}
     <p><a href=${`#/people?area=${code}`}>${t("areas.people_below")}</a> · <a href=${`#/people/new?unit=${code}`}>${t("areas.assign_new")}</a></p>
   </section>`;

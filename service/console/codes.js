@@ -1,10 +1,10 @@
 /** Enrolment codes for administrators: for a person, once, as a card that can be printed. A code is shown when it is made and never again. */
 
-import { html, t, useState } from "../pages/ui.js";
+import { html, t, today, useState } from "../pages/ui.js";
 import { send, useData } from "./api.js";
 import { Copy, Facts, showMoment, useAction } from "./office.js";
 import { PersonSearch } from "./people.js";
-import { AreaChoice, AreaName, Trouble } from "./parts.js";
+import { AreaName, areaName, Select, Trouble } from "./parts.js";
 
 /** #/codes, or #/codes?person=<id> where somebody is chosen already. */
 export function Codes({ query }) {
@@ -27,6 +27,7 @@ function For({ person, onMade, onOther }) {
   const [area, setArea] = useState("");
   const { busy, problem, run } = useAction();
   const name = account.data?.items[0]?.label ?? person;
+  const places = [...new Set((data?.assignments ?? []).filter(({ from_day, to_day }) => from_day <= today() && (!to_day || to_day >= today())).map(({ unit }) => unit.split("/")[0]))];
   const make = () =>
     run(async () => {
       const { body } = await send("POST", "/v1/enrolment-codes", { person, ...(area && { area }) });
@@ -38,7 +39,7 @@ function For({ person, onMade, onOther }) {
       [t("codes.for"), html`<strong>${name}</strong> <button type="button" class="outline" onClick=${onOther}>${t("codes.another")}</button>`],
       [t("codes.assignments"), data.assignments.length ? data.assignments.map(({ assignment, role, unit }) => html`<div key=${assignment}>${t(`console.role.${role}`)} · <${AreaName} code=${unit.split("/")[0]} /></div>`) : t("codes.no_assignment")],
     ]} />`}
-    <label class="office-form">${t("codes.area")} <${AreaChoice} value=${area} onChange=${setArea} /><small>${t("codes.area_why")}</small></label>
+    ${places.length > 1 && html`<label class="office-form">${t("codes.area")} <${Select} value=${area} onChange=${setArea} options=${[["", t("codes.first_area")], ...places.map((code) => [code, areaName(code)])]} /><small>${t("codes.area_why")}</small></label>`}
     <p><button type="button" aria-busy=${busy} disabled=${busy || !data} onClick=${make}>${t("codes.make")}</button></p>
     <${Trouble} problem=${problem} />
   </section>`;

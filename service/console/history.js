@@ -73,6 +73,9 @@ function Events({ code, query, size }) {
     <${More} next=${pages.next} onMore=${pages.more} busy=${pages.loading} />`;
 }
 
+/** Where it happened: as the fact says it, or the tablet's entry inside it. */
+const areaOf = (state) => state?.area ?? state?.entry?.area;
+
 /** One stored line. Its content is made only when it is opened: a page holds hundreds. */
 function Event({ position, line, code }) {
   const [open, setOpen] = useState(false);
@@ -84,7 +87,7 @@ function Event({ position, line, code }) {
         <span class="at">${showNumber(position)}</span>
         <strong>${topicName(event.topic)}</strong>
         <span>${showMoment(event.recorded_at)}</span>
-        <span>${state?.area ? html`<${AreaName} code=${state.area} />` : ""}</span>
+        <span>${areaOf(state) ? html`<${AreaName} code=${areaOf(state)} />` : ""}</span>
       </summary>
       ${open && html`<${Content} event=${event} line=${line} code=${code} />`}
     </details>

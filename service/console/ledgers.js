@@ -36,7 +36,7 @@ function All() {
   const columns = [
     { key: "ledger", title: t("ledgers.ledger"), sort: true, cell: ({ ledger }) => html`<a href=${`#/ledgers/${ledger}`}>${ledger}</a><small><${AreaName} code=${ledger} /></small>` },
     { key: "size", title: t("ledgers.size"), numeric: true, sort: true },
-    { key: "recorded_at", title: t("ledgers.recorded_at"), sort: true, cell: ({ recorded_at }) => showMoment(recorded_at) },
+    { key: "recorded_at", title: t("ledgers.last_at"), sort: true, cell: ({ recorded_at }) => showMoment(recorded_at) },
     { key: "published_at", title: t("ledgers.published"), cell: (row) => html`<${Published} ledger=${row} />` },
     { key: "halted", title: t("ledgers.state"), sort: true, cell: (row) => html`<${Going} ledger=${row} />` },
     { key: "verified", title: t("ledgers.verified"), sort: ({ verified }) => verified?.at, cell: ({ verified }) => html`<${Verified} word=${verified} />` },
@@ -136,7 +136,7 @@ function One({ code }) {
       [t("ledgers.size"), showNumber(data.size)],
       [t("ledgers.root"), html`<span class="mono">${data.root}</span>`],
       [t("ledgers.begun_at"), showMoment(data.begun_at)],
-      [t("ledgers.recorded_at"), showMoment(data.recorded_at)],
+      [t("ledgers.last_at"), showMoment(data.recorded_at)],
       [t("ledgers.published"), html`<${Published} ledger=${data} />`],
       [t("ledgers.rooted"), point ? (point.rooted === null ? t("ledgers.not_rooted") : t("ledgers.rooted_at", { size: showNumber(point.rooted) })) : null],
       [t("ledgers.cosigned_by"), data.cosigned_by.length ? data.cosigned_by.join(", ") : t("ledgers.nobody_cosigned")],

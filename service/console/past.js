@@ -42,7 +42,7 @@ function Moment({ at, onChange, begun, first = 0, size, steps = [] }) {
     </fieldset>
     <output>${said}</output>
     <input type="range" aria-label=${t("past.slider")} aria-valuetext=${said} ...${range} value=${value} onInput=${({ target }) => choose(Number(target.value))} />
-    <div class="steps" aria-hidden="true">${steps.map(({ late }, index) => html`<i key=${index} class=${late ? "late" : ""} style=${{ left: `${share(places[index], range)}%` }}></i>`)}</div>
+    ${steps.length > 0 && html`<div class="steps" aria-hidden="true">${steps.map(({ late }, index) => html`<i key=${index} class=${late ? "late" : ""} style=${{ left: `${share(places[index], range)}%` }}></i>`)}</div>`}
     <div class="ends"><span>${byPosition ? showNumber(range.min) : showMoment(range.min * 1000)}</span><span>${byPosition ? showNumber(range.max) : t("past.now")}</span></div>
     <div class="row">
       ${steps.length > 0 && html`<button type="button" class="outline" disabled=${before === undefined} onClick=${() => goTo(before)}>← ${t("past.step_before")}</button>
@@ -112,7 +112,7 @@ function ListAt({ ledger: { ledger, size, begun_at }, area, query }) {
     { key: "status", title: t("past.member.status"), sort: true, cell: ({ status }) => html`<${Status} status=${status} />` },
     { key: "holder", title: t("past.member.holder"), cell: ({ holder }) => html`<${UnitName} unit=${holder} />` },
     { key: "area", title: t("past.area"), cell: ({ area: code }) => html`<${AreaName} code=${code} />` },
-    { key: "due_at", title: t("past.member.due_at"), sort: true, cell: ({ due_at, overdue }) => html`${showMoment(due_at)}${overdue && html`<small class="late">${t("past.overdue_then")}</small>`}` },
+    { key: "late_from", title: t("past.member.due_at"), sort: true, cell: ({ late_from, due_at, overdue }) => html`${showMoment(late_from ?? due_at)}${overdue && html`<small class="late">${t("past.overdue_then")}</small>`}` },
     { key: "reported_at", title: t("past.member.reported_at"), sort: true, cell: ({ reported_at }) => showMoment(reported_at) },
   ];
   return html`<${Moment} at=${at} onChange=${setAt} begun=${begun_at} size=${size} />
@@ -126,6 +126,8 @@ function ListAt({ ledger: { ledger, size, begun_at }, area, query }) {
 // ---- one case
 
 const MEMBERS = ["status", "open", "holder", "area", "category", "urgency", "level", "summary", "reported_at", "accept_due_at", "accepted_at", "registered_at", "registered_by", "due_at", "dispatch_due_at", "muster_due_at", "held_since", "overdue", "overtime", "overtime_exempted", "suspended_until", "extensions", "returns", "reworks", "handled_at", "handler", "result", "checked_at", "checker", "check_passed", "rating", "closed_at", "reason", "merged_into"];
+/** Not shown where they never came about. */
+const QUIET = ["overtime", "overtime_exempted", "extensions", "returns", "reworks"];
 const SHOWN_AS = {
   status: (value) => html`<${Status} status=${value} />`,
   holder: (value) => html`<${UnitName} unit=${value} />`,
@@ -205,7 +207,8 @@ function summed(told) {
 
 /** As known, and as happened, member by member; what differs stands out by a sign and by colour. */
 function Compared({ known, happened, differs }) {
-  const rows = MEMBERS.filter((name) => [known, happened].some((side) => side && side[name] !== null && side[name] !== undefined));
+  const says = (side, name) => side && side[name] !== null && side[name] !== undefined && !(QUIET.includes(name) && !side[name]);
+  const rows = MEMBERS.filter((name) => says(known, name) || says(happened, name));
   return html`<div class="table" role="region" aria-label=${t("past.compared")} tabindex="0">
     <table class="office-compare" role="table">
       <caption>${t("past.compared")}</caption>

@@ -16,7 +16,7 @@ export function People({ rest: [part], query }) {
 }
 
 /** How people are called: {id: {label, login}} of those whose accounts an administrator may see. */
-function useNames(persons) {
+export function useNames(persons) {
   const [names, setNames] = useState({});
   const missing = [...new Set(persons)].filter((each) => !(each in names));
   useEffect(() => {

@@ -23,15 +23,15 @@ export function Reads({ query }) {
     { name: "object", label: t("reads.object"), kind: "text" },
   ];
   const columns = [
-    { key: "at", title: t("reads.at"), cell: ({ at }) => showMoment(at) },
+    { key: "at", title: t("reads.at"), cell: ({ at }) => html`<span class="office-whole">${showMoment(at)}</span>` },
     { key: "account", title: t("reads.who"), text: ({ account, person }) => `${account} ${person ?? ""}`, cell: ({ account, person, role, token_kind }) => html`${account}<small><${PersonName} person=${person} /> · ${role} · ${KINDS.includes(token_kind) ? t(`reads.kind.${token_kind}`) : token_kind}</small>` },
-    { key: "act", title: t("reads.act"), cell: ({ act }) => html`<span class="mono">${act}</span>` },
+    { key: "act", title: t("reads.act"), cell: ({ act }) => html`<span class="mono office-whole">${act}</span>` },
     { key: "ledger", title: t("reads.ledger"), cell: ({ ledger }) => html`${ledger}<small><${AreaName} code=${ledger} /></small>` },
     { key: "object", title: t("reads.object"), cell: ({ object, subject }) => html`<span class="mono">${object ?? "—"}</span>${subject && html`<small>${t("reads.of_subject", { subject })}</small>`}` },
     { key: "rows", title: t("reads.rows"), numeric: true },
     { key: "purpose", title: t("reads.purpose"), cell: ({ purpose }) => purpose ?? "—" },
     { key: "filters", title: t("reads.filters"), text: ({ filters }) => JSON.stringify(filters), cell: ({ filters }) => html`<${Said} filters=${filters} />` },
-    { key: "address", title: t("reads.address"), text: ({ address, request_id }) => `${address ?? ""} ${request_id ?? ""}`, cell: ({ address, request_id }) => html`${address ?? "—"}<small class="mono">${request_id ?? ""}</small>` },
+    { key: "address", title: t("reads.address"), text: ({ address, request_id }) => `${address ?? ""} ${request_id ?? ""}`, cell: ({ address, request_id }) => html`<span title=${request_id}>${address ?? "—"}</span>` },
   ];
   return html`<h1>${t("reads.title")}</h1>
     <p class="muted">${t("reads.explain")}</p>
