@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.clock import parse_utc
+from domain.clock import parse_utc, utc_text
 from projections.recorded import read_line
 from service.audit import verified
 from service.audit.rotating import read_statements
@@ -43,6 +43,7 @@ def ledger(pieces: Any, conn: sa.Connection, head: Head) -> dict[str, Any]:
         **_going(head, point, behind_of(pieces, [head]).get(head.ledger)),
         "verified": words[0] if words else None,
         "verifications": words,
+        "now": utc_text(pieces.clock()),
         "begun_at": read_line(first).recorded_at if first is not None else None,
         "checkpoint": described(pieces, point) if point else None,
         # The root log's newest entry of this ledger lies below its newest size, so whoever cosigned that has cosigned this.

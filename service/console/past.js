@@ -1,6 +1,6 @@
 /** The past for auditors: a case, and the list of cases, as known and as happened at a moment that a slider chooses; and the dossier. */
 
-import { Field, html, showNumber, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
+import { Field, html, showNumber, t, useEffect, useMemo, useState } from "../pages/ui.js";
 import { allOf, fetchFile, useData } from "./api.js";
 import { Deciding, localText, Mark, momentOf, showMoment, showSpan, useAction, usePages, useStill, Verbatim } from "./office.js";
 import { AreaName, categoryName, Dialog, Empty, Filters, More, PersonName, save, setQuery, Status, Table, Trouble, UnitName, useCategories } from "./parts.js";
@@ -19,14 +19,14 @@ export const Past = ({ rest, query }) => (rest[0] ? html`<${OneCase} key=${rest[
  * Chooses a moment, by time or by position: with a slider (arrow keys, Home, End, Page up and down), exactly, or from step to step.
  *
  * at      a time (ISO) or a position as text; onChange(at) is called at every change, so whoever asks the service waits until it stands still
- * begun   the earliest time; size: of the ledger; steps: [{at: time, position, late, text}] to go to, in the order of the positions
+ * begun   the earliest time; now: the latest, by the service's clock, which the reader's may be ahead of; size: of the ledger; steps: [{at: time, position, late, text}] to go to, in the order of the positions
  */
-function Moment({ at, onChange, begun, first = 0, size, steps = [] }) {
-  const now = useRef(Date.now());
+function Moment({ at, onChange, begun, now: latest, first = 0, size, steps = [] }) {
+  const now = Date.parse(latest);
   const byPosition = isPosition(at);
-  const range = byPosition ? { min: first, max: Math.max(first, size - 1), step: 1 } : timeRange(Date.parse(begun), now.current);
+  const range = byPosition ? { min: first, max: Math.max(first, size - 1), step: 1 } : timeRange(Date.parse(begun), now);
   const value = byPosition ? Number(at) : Math.floor(Date.parse(at) / 1000);
-  const choose = (number) => onChange(byPosition ? String(number) : new Date(Math.min(number * 1000, now.current)).toISOString());
+  const choose = (number) => onChange(byPosition ? String(number) : new Date(Math.min(number * 1000, now)).toISOString());
   const places = steps.map((step) => (byPosition ? step.position : Date.parse(step.at) / 1000));
   // The slider stands on whole seconds; what comes before and after is told by the exact moment.
   const exact = byPosition ? value : Date.parse(at) / 1000;
@@ -37,7 +37,7 @@ function Moment({ at, onChange, begun, first = 0, size, steps = [] }) {
   return html`<div class="office-slider no-print">
     <fieldset>
       <legend class="muted">${t("past.by")}</legend>
-      <label><input type="radio" name="by" checked=${!byPosition} onChange=${() => onChange(steps.length ? nearestTime(steps, value) : new Date(now.current).toISOString())} /> ${t("past.by_time")}</label>
+      <label><input type="radio" name="by" checked=${!byPosition} onChange=${() => onChange(steps.length ? nearestTime(steps, value) : new Date(now).toISOString())} /> ${t("past.by_time")}</label>
       <label><input type="radio" name="by" checked=${byPosition} disabled=${!size} onChange=${() => onChange(String(steps.length ? nearestPosition(steps, at) : size - 1))} /> ${t("past.by_position")}</label>
     </fieldset>
     <output>${said}</output>
@@ -49,7 +49,7 @@ function Moment({ at, onChange, begun, first = 0, size, steps = [] }) {
         <button type="button" class="outline" disabled=${after === undefined} onClick=${() => goTo(after)}>${t("past.step_after")} →</button>`}
       ${byPosition
         ? html`<label>${t("past.exact_position")} <input type="number" min=${range.min} max=${range.max} value=${value} onChange=${({ target }) => target.value !== "" && choose(clamp(Number(target.value), range))} /></label>`
-        : html`<label>${t("past.exact_time")} <input type="datetime-local" step="1" max=${localText(now.current)} value=${localText(at)} onChange=${({ target }) => momentOf(target.value) && onChange(momentOf(target.value))} /></label>`}
+        : html`<label>${t("past.exact_time")} <input type="datetime-local" step="1" max=${localText(now)} value=${localText(at)} onChange=${({ target }) => momentOf(target.value) && onChange(momentOf(target.value))} /></label>`}
       <button type="button" class="outline" onClick=${() => choose(range.max)}>${t("past.to_now")}</button>
     </div>
   </div>`;
@@ -100,10 +100,9 @@ function ListOf({ ledger, area, query }) {
   return html`<${ListAt} ledger=${data} area=${area} query=${query} />`;
 }
 
-function ListAt({ ledger: { ledger, size, begun_at }, area, query }) {
+function ListAt({ ledger: { ledger, size, begun_at, now }, area, query }) {
   useCategories();
-  const opened = useRef(new Date().toISOString());
-  const [at, setAt, still] = useMoment("past", query, opened.current);
+  const [at, setAt, still] = useMoment("past", query, now);
   const sense = query.get("sense") === "happened" ? "happened" : "known";
   const pages = usePages("/v1/cases", { area, as_of: asOf(ledger, still), sense, open: query.get("open") === "all" ? "" : "true" });
   const then = encodeURIComponent(still);
@@ -115,7 +114,7 @@ function ListAt({ ledger: { ledger, size, begun_at }, area, query }) {
     { key: "late_from", title: t("past.member.due_at"), sort: true, cell: ({ late_from, due_at, overdue }) => html`${showMoment(late_from ?? due_at)}${overdue && html`<small class="late">${t("past.overdue_then")}</small>`}` },
     { key: "reported_at", title: t("past.member.reported_at"), sort: true, cell: ({ reported_at }) => showMoment(reported_at) },
   ];
-  return html`<${Moment} at=${at} onChange=${setAt} begun=${begun_at} size=${size} />
+  return html`<${Moment} at=${at} onChange=${setAt} begun=${begun_at} now=${now} size=${size} />
     <p role="status">${pages.loading || at !== still ? t("console.loading") : t(pages.next ? "past.found_more" : "past.found", { count: showNumber(pages.items.length), sense: t(`past.${sense}`) })}</p>
     <${Trouble} problem=${pages.problem} />
     ${pages.items.length > 0 && html`<${Table} caption=${t("past.list")} columns=${columns} rows=${pages.items} rowKey=${({ case_id }) => case_id} />`}
@@ -167,8 +166,7 @@ const LATE_S = 60;
 
 function CaseAt({ id, now, ledger, trail, query }) {
   useCategories();
-  const opened = useRef(new Date().toISOString());
-  const [at, setAt, still] = useMoment(`past/${id}`, query, opened.current);
+  const [at, setAt, still] = useMoment(`past/${id}`, query, ledger.now);
   const steps = useMemo(() => trail.map((step) => ({ at: step.recorded_at, position: step.position, late: lateness(step) >= LATE_S })), [trail]);
   const begun = trail.map(({ happened_at }) => happened_at).sort()[0] ?? ledger.begun_at;
   const as_of = asOf(ledger.ledger, still);
@@ -185,7 +183,7 @@ function CaseAt({ id, now, ledger, trail, query }) {
       <a href=${`#/history/${ledger.ledger}?stream=${id}&sort=position`}>${t("past.to_events")}</a>
       <button type="button" class="outline end" onClick=${() => setAsking(true)}>${t("past.dossier")}</button>
     </div>
-    <${Moment} at=${at} onChange=${setAt} begun=${begun} first=${steps[0]?.position ?? 0} size=${ledger.size} steps=${steps} />
+    <${Moment} at=${at} onChange=${setAt} begun=${begun} now=${ledger.now} first=${steps[0]?.position ?? 0} size=${ledger.size} steps=${steps} />
     <p role="status" class="muted">${waiting ? t("console.loading") : absent ? t("past.absent") : summed(told.data)}</p>
     ${!absent && html`<${Trouble} problem=${told.problem ?? known.problem ?? happened.problem} />`}
     ${!absent && told.data && html`<${Compared} ...${told.data} />`}

@@ -83,8 +83,9 @@ class Incarnation(
 
 
 class LedgerInFull(LedgerInList):
-    """One ledger in full. cosigned_by: witnesses whose last cosignature covers its place in the root log."""
+    """One ledger in full. cosigned_by: witnesses whose last cosignature covers its place in the root log. now: by the service's clock."""
 
+    now = String(required=True)
     begun_at = String(required=True, allow_none=True)
     checkpoint = ma.fields.Nested(Checkpoint, required=True, allow_none=True)
     cosigned_by = ma.fields.List(String(), required=True)

