@@ -22,7 +22,7 @@ function fieldsOf(errors) {
 
 // ---- the session
 
-/** {token, person, name, login, grants: [{role, unit}], expires_at}, or null. It ends with the browser's tab. */
+/** {token, person, name, login, grants: [{role, unit}], expires_at}, or null. It ends with the browser's last tab. */
 export const session = signal(stored());
 /** Why the last session ended: "", "expired" or "left". */
 export const farewell = signal("");
@@ -44,6 +44,15 @@ function end(why) {
   session.value = null;
 }
 
+// Tabs of one browser are one person's: a case that is opened in another tab needs no second login, and logging out ends all.
+const tabs = new BroadcastChannel("gridtrail:session");
+tabs.addEventListener("message", ({ data }) => {
+  if (data.asking && session.value) tabs.postMessage({ begun: session.value });
+  if (data.begun && !session.value && farewell.value !== "left" && new Date(data.begun.expires_at) > new Date()) begin(data.begun);
+  if (data.left && data.left === session.value?.token) end("left");
+});
+if (!session.value) tabs.postMessage({ asking: true });
+
 /** Ends the session at its hour, also where nothing is asked of the service meanwhile. */
 setInterval(() => session.value && new Date(session.value.expires_at) <= new Date() && end("expired"), SOON_MS);
 
@@ -52,12 +61,14 @@ export async function login(name, password) {
   const { body: issued } = await send("POST", "/v1/sessions", { login: name, password });
   const me = await answered(await fetch("/v1/me", { headers: { Authorization: `Bearer ${issued.token}` } }));
   begin({ token: issued.token, person: issued.person, login: name, name: me.label || name, grants: me.grants, expires_at: issued.expires_at });
+  tabs.postMessage({ begun: session.value });
 }
 
 /** Logs out, here and at the service. */
 export async function logout() {
   const token = session.value?.token;
   end("left");
+  tabs.postMessage({ left: token });
   if (token) await fetch("/v1/sessions", { method: "DELETE", headers: { Authorization: `Bearer ${token}` } }).catch(() => undefined);
 }
 

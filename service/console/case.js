@@ -5,6 +5,7 @@ import { allOf, ask, fetchFile, hasRole, session } from "./api.js";
 import { cameFrom } from "./arrival.js";
 import { lastList } from "./cases.js";
 import { Until } from "./clock.js";
+import { useDraft } from "./drafts.js";
 import { Personal } from "./case_personal.js";
 import { CasePlace } from "./case_place.js";
 import { Photos } from "./photos.js";
@@ -97,7 +98,7 @@ export function Case({ rest: [id], query }) {
 
 function Steps({ each, trail, reload }) {
   const [table, setTable] = useState(null);
-  const [chosen, choose] = useState(null);
+  const [chosen, choose] = useDraft(`${each.case_id}:chosen`, null);
   const heading = useRef();
   useEffect(() => void rules().then(setTable, () => setTable({})), []);
   const steps = table ? stepsOf(each, trail, table) : [];

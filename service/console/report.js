@@ -3,6 +3,7 @@
 import { Field, go, html, say, t, useEffect, useRef, useState } from "../pages/ui.js";
 import { send, session } from "./api.js";
 import { categoriesOf } from "./cases.js";
+import { useDraft } from "./drafts.js";
 import { AreaChoice, Select, Trouble, useCategories } from "./parts.js";
 import { PhotoInput } from "./photos.js";
 
@@ -17,7 +18,7 @@ const levelsOf = (area) => Object.keys(LEVELS).filter((level) => area.length >= 
 
 export function Report() {
   const books = useCategories();
-  const [said, setSaid] = useState({ ...EMPTY, area: session.value.grants.find(({ role, unit }) => ["officer", "worker"].includes(role) && !unit.includes("/"))?.unit ?? "" });
+  const [said, setSaid, forget] = useDraft("report", { ...EMPTY, area: session.value.grants.find(({ role, unit }) => ["officer", "worker"].includes(role) && !unit.includes("/"))?.unit ?? "" });
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const trouble = useRef();
@@ -35,6 +36,7 @@ export function Report() {
     const body = { area, category, summary, source, urgency, level: levels.includes(said.level) ? said.level : levels[0], ...(reference && { reference }), ...(photos.length && { photos }), ...(personal.length && { personal }) };
     try {
       const { body: made } = await send("POST", "/v1/cases", body);
+      forget();
       say(t("report_page.done"));
       go(`/case/${made.case_id}?at=${made.ledger}:${made.position}`);
     } catch (wrong) {
@@ -61,7 +63,7 @@ export function Report() {
         ${Object.entries(PERSONAL).map(([name, longest]) => html`<${Field} key=${name} label=${t(`personal.${name}`)} value=${said[name]} onInput=${set(name)} maxlength=${longest} autocomplete="off" />`)}
       </details>
       <div ref=${trouble}><${Trouble} problem=${problem} /></div>
-      <div class="buttons"><a role="button" class="secondary" href="#/cases">${t("common.cancel")}</a><button disabled=${busy || !said.area || !said.category || !said.summary.trim()} aria-busy=${busy}>${t("report_page.store")}</button></div>
+      <div class="buttons"><a role="button" class="secondary" href="#/cases" onClick=${forget}>${t("common.cancel")}</a><button disabled=${busy || !said.area || !said.category || !said.summary.trim()} aria-busy=${busy}>${t("report_page.store")}</button></div>
     </form>`;
 }
 

@@ -2,6 +2,7 @@
 
 import { Field, html, t, today, useLayoutEffect, useRef, useState } from "../pages/ui.js";
 import { send } from "./api.js";
+import { useDraft } from "./drafts.js";
 import { Reason, Select, Trouble, unitName } from "./parts.js";
 import { PhotoInput } from "./photos.js";
 import { FORMS, ownUnits, unitsToMuster } from "./steps.js";
@@ -20,7 +21,7 @@ const WORDS = { reason: "reason", note: "note", result: "result", task: "task" }
 
 export function StepForm({ case: each, trail, step, still, onDone, onStale, onClose }) {
   const fields = FORMS[step].map((name) => ({ name: name.replace("*", ""), required: name.endsWith("*") }));
-  const [said, setSaid] = useState(() => firstOf(each, trail, fields));
+  const [said, setSaid, forget] = useDraft(`${each.case_id}:${step}`, () => firstOf(each, trail, fields));
   const [seen, setSeen] = useState(each.version);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -36,6 +37,7 @@ export function StepForm({ case: each, trail, step, still, onDone, onStale, onCl
     setProblem(null);
     try {
       const { body } = await send("POST", `/v1/cases/${each.case_id}/${step}`, bodyOf(said), { version: seen });
+      forget();
       onDone(body);
     } catch (wrong) {
       setProblem(wrong);
@@ -51,7 +53,7 @@ export function StepForm({ case: each, trail, step, still, onDone, onStale, onCl
     <${Trouble} problem=${problem} />
     ${moved && html`<p role="alert" class="trouble">${t(still ? "case_page.moved" : "case_page.moved_away")}</p>`}
     <div class="buttons">
-      <button type="button" class="secondary" onClick=${onClose}>${t("common.cancel")}</button>
+      <button type="button" class="secondary" onClick=${() => (forget(), onClose())}>${t("common.cancel")}</button>
       ${moved && still ? html`<button key="seen" type="button" onClick=${() => (setSeen(each.version), setProblem(null))}>${t("case_page.seen")}</button>` : html`<button key="store" disabled=${busy || missing || moved} aria-busy=${busy}>${t(`step.${step}`)}</button>`}
     </div>
   </form>`;

@@ -70,8 +70,8 @@ def no_serious_issue() -> Callable[[Any], None]:
 
 
 @pytest.fixture
-def console(context: Any, served: Served) -> Iterator[Callable[..., Any]]:
-    """Opens the console for one of the cast, logged in, each in a tab of their own, while the read models follow.
+def console(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
+    """Opens the console for one of the cast, logged in, each in a browser of their own, while the read models follow.
 
     ``console("zhao", "cases?overdue=true")`` gives the page. The browser's clock shows the city's time and goes on from there:
     ``page.clock.fast_forward(11_000)`` lets a list ask again.
@@ -79,9 +79,13 @@ def console(context: Any, served: Served) -> Iterator[Callable[..., Any]]:
     stop = threading.Event()
     following = threading.Thread(target=served.city.gridtrail.follower.run, args=(stop, 0.1), daemon=True)
     following.start()
-    context.clock.install(time=served.city.clock.now)
+    contexts = []
 
     def opened(name: str, address: str = "", language: str = "en") -> Any:
+        context = browser.new_context()
+        contexts.append(context)
+        context.set_default_timeout(ANSWER_MS)
+        context.clock.install(time=served.city.clock.now)
         page = context.new_page()
         page.on("pageerror", lambda fault: pytest.fail(f"the page failed: {fault}"))
         page.add_init_script(f"localStorage.setItem('gridtrail:language', '{language}')")
@@ -93,5 +97,7 @@ def console(context: Any, served: Served) -> Iterator[Callable[..., Any]]:
         return page
 
     yield opened
+    for context in contexts:
+        context.close()
     stop.set()
     following.join()

@@ -153,7 +153,8 @@ def test_many_cases_are_sent_on_each_with_the_own_result(served: Served, console
 def test_an_ended_session_leads_to_the_login_and_back_to_the_same_place(served: Served, console: Any):
     case = reported(served, "a lost dog")
     page = console("zhao", f"case/{case}")
-    page.get_by_text("a lost dog").first.wait_for()
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_label("Why?").fill("it came back by itself")
     served.city.clock.forward(hours=13)
     page.clock.fast_forward(A_WHILE_MS)
     page.get_by_text("Your session has ended.").wait_for()
@@ -162,6 +163,18 @@ def test_an_ended_session_leads_to_the_login_and_back_to_the_same_place(served: 
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_text("a lost dog").first.wait_for()
+    assert page.get_by_label("Why?").input_value() == "it came back by itself"
+
+
+def test_another_tab_needs_no_second_login_and_logging_out_ends_both(served: Served, console: Any):
+    page = console("zhao")
+    other = page.context.new_page()
+    other.goto(f"{served.url}/console/#/case/{served.city.cases[GRID_A1]}")
+    other.get_by_text("What you may do now").wait_for()
+    page.get_by_text("label of zhao").click()
+    page.get_by_role("button", name="Log out").click()
+    other.get_by_text("You are logged out.").wait_for()
+    assert other.get_by_text("canary").count() == 0
 
 
 def test_nobody_sees_another_units_cases(served: Served, console: Any):
