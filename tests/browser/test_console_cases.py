@@ -240,3 +240,42 @@ def test_a_report_at_the_counter_keeps_the_person_apart(served: Served, console:
     assert (case["holder"], case["source"], case["level"]) == (COMMUNITY_A, "resident", "community")
     assert "Sunlight" not in json.dumps(served.city.client("zhao").get(f"/v1/cases/{case['case_id']}/history").json)
     check_everything(served.city.gridtrail)
+
+
+def test_no_page_of_cases_has_a_serious_barrier(served: Served, console: Any, no_serious_issue: Any):
+    case = reported(served, "a wall leans over the path", place={"lat": 32.125, "lon": 114.075, "purpose": "find_matter"})
+    page = console("zhao", "cases?map=true")
+    row(page, "a wall leans").wait_for()
+    no_serious_issue(page)
+    row(page, "a wall leans").get_by_role("checkbox").check()
+    page.get_by_role("button", name="Transfer").click()
+    page.get_by_role("dialog").wait_for()
+    no_serious_issue(page)
+    for address, words in ((f"case/{case}", "What you may do now"), ("report", "Who reported it")):
+        page.goto(f"{served.url}/console/#/{address}")
+        page.get_by_text(words).wait_for()
+        if address.startswith("case"):
+            page.get_by_role("button", name="Merge").click()
+        no_serious_issue(page)
+    page.get_by_text("label of zhao").click()
+    no_serious_issue(page)
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_text("You are logged out.").wait_for()
+    no_serious_issue(page)
+
+
+def test_a_phone_in_the_dark_shows_the_same_without_a_serious_barrier(served: Served, console: Any, no_serious_issue: Any):
+    case = reported(served, "a wall leans over the path")
+    page = console("zhao", f"case/{case}", language="zh")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    page.get_by_role("heading", name="办理过程").wait_for()
+    no_serious_issue(page)
+    page.goto(f"{served.url}/console/#/cases")
+    row(page, "a wall leans").wait_for()
+    no_serious_issue(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("header .menu summary").click()
+    page.get_by_role("link", name="走访").click()
+    page.get_by_role("heading", name="走访", level=1).wait_for()
+    assert page.evaluate("document.activeElement.tagName") == "H1"
