@@ -39,8 +39,8 @@ function Overview({ query }) {
     />
     <${Trouble} problem=${problem} />
     ${first &&
-    html`<div class="toolbar">
-        <p class="muted"><${Counted} period=${first.period} /> · ${weightsOf(first.book)}</p>
+    html`<p class="muted"><strong>${periodName(period)}</strong> · <${Counted} period=${first.period} /> · ${weightsOf(first.book)}</p>
+      <div class="toolbar">
         <span class="end"><${Exports} name=${`summary-${period}`} columns=${forFile(columns, first)} rows=${everyRow("/v1/summaries", asked)} /></span>
         <button type="button" class="outline no-print" onClick=${() => print()}>${t("summary.print")}</button>
       </div>
@@ -58,6 +58,7 @@ function columnsOf(book, by, period) {
   const areaCell = ({ area }) => (!area ? html`<strong>${t("summary.sum")}</strong>` : by === "community" ? html`<${AreaName} code=${area} />` : html`<a href=${`#/summary/${area}/${period}`}><${AreaName} code=${area} /></a>`);
   return [
     { key: "area", title: t("summary.area"), cell: areaCell, text: ({ area }) => areaName(area) },
+    ...(by === "community" ? [] : [{ key: "sealed", title: t("summary.sealed"), cell: ({ sealed, area }) => area && stateOf(sealed), text: ({ sealed }) => sealed?.sealed_at ?? "" }]),
     ...book.indicators.map((each) => ({
       key: each.code,
       title: wordsOf(each),
@@ -65,8 +66,7 @@ function columnsOf(book, by, period) {
       cell: (row) => html`<span title=${fraction(share(each.code)(row))}>${showShare(shareOf(share(each.code)(row)))}</span>`,
       text: (row) => shareOf(share(each.code)(row)) ?? "—",
     })),
-    { key: "total", title: t("summary.total"), numeric: true, cell: ({ total }) => html`<strong>${showShare(numberOf(total.value))}</strong>`, text: ({ total }) => numberOf(total.value) ?? "—" },
-    ...(by === "community" ? [] : [{ key: "sealed", title: t("summary.sealed"), cell: ({ sealed, area }) => area && stateOf(sealed), text: ({ sealed }) => sealed?.sealed_at ?? "" }]),
+    { key: "total", title: t("summary.total"), numeric: true, cell: ({ total }) => html`<strong title=${t("summary.total_of", { weight: showNumber(total.weight) })}>${showShare(numberOf(total.value))}</strong>`, text: ({ total }) => numberOf(total.value) ?? "—" },
   ];
 }
 
@@ -94,7 +94,7 @@ function Sheet({ ledger, name }) {
   if (!data) return html`<h1>${t("summary.title")}</h1><${Trouble} problem=${problem} />${loading && html`<p aria-busy="true">${t("console.loading")}</p>`}`;
   const { period, sealed, differences } = data;
   return html`
-    <p class="no-print"><a href=${`#/summary?period=${name}`}>← ${t("summary.title")}</a></p>
+    <p class="back no-print"><a href=${`#/summary?period=${name}`}>← ${t("summary.title")}</a></p>
     <h1>${t("summary.of", { area: areaName(ledger), period: periodName(name) })}</h1>
     <${Trouble} problem=${problem} />
     <${Facts} data=${data} />
@@ -129,37 +129,49 @@ function Facts({ data: { period, book, sealed, key } }) {
   return html`<dl class="facts">${facts.map(([title, value]) => html`<div key=${title} class=${["summary.checkpoint", "summary.digest", "summary.key"].includes(title) ? "wide" : ""}><dt>${t(title)}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
+/** A table of few columns, which stays one on a phone: what it compares is to be seen side by side. */
+function Compared({ caption, columns, rows }) {
+  return html`<table class="compared">
+    <caption class="unseen">${caption}</caption>
+    <thead><tr>${columns.map(([title, , words]) => html`<th key=${title} scope="col" class=${words ? "" : "numeric"}>${title}</th>`)}</tr></thead>
+    <tbody>
+      ${rows.map((row) => html`<tr key=${row.code} class=${row.code === "total" ? "sum" : ""}>${columns.map(([title, cell, words]) => (words ? html`<th key=${title} scope="row">${cell(row)}</th>` : html`<td key=${title} class="numeric">${cell(row)}</td>`))}</tr>`)}
+    </tbody>
+  </table>`;
+}
+
 function Indicators({ data }) {
   const { book, sealed } = data;
   const shown = sealed ?? data;
   const now = Object.fromEntries(data.indicators.map((each) => [each.code, each]));
   const rows = book.indicators.map((each) => ({ ...each, ...(shown.indicators.find(({ code }) => code === each.code) ?? { numerator: 0, denominator: 0 }) }));
-  const differs = sealed?.differs;
+  const isTotal = ({ code }) => code === "total";
   const columns = [
-    { key: "code", title: t("summary.indicator"), cell: (row) => (row.code === "total" ? html`<strong>${t("summary.total")}</strong>` : html`${wordsOf(row)}${row.better === "low" ? html` <small>${t("summary.low_is_good")}</small>` : ""}`) },
-    { key: "numerator", title: t("summary.numerator"), numeric: true, cell: ({ numerator }) => showNumber(numerator) },
-    { key: "denominator", title: t("summary.denominator"), numeric: true, cell: ({ denominator }) => showNumber(denominator) },
-    { key: "value", title: t(sealed ? "summary.value_sealed" : "summary.value"), numeric: true, cell: (row) => html`<strong>${showShare(row.code === "total" ? numberOf(shown.total.value) : shareOf(row))}</strong>` },
-    ...(differs ? [{ key: "now", title: t("summary.value_now"), numeric: true, cell: ({ code }) => showShare(code === "total" ? numberOf(data.total.value) : shareOf(now[code])) }] : []),
-    { key: "weight", title: t("summary.weight"), numeric: true, cell: ({ weight }) => showNumber(weight) },
+    [t("summary.indicator"), (row) => (isTotal(row) ? t("summary.total") : html`${wordsOf(row)}${row.better === "low" ? html` <small>${t("summary.low_is_good")}</small>` : ""}`), true],
+    [t("summary.numerator"), (row) => (isTotal(row) ? "" : showNumber(row.numerator))],
+    [t("summary.denominator"), (row) => (isTotal(row) ? "" : showNumber(row.denominator))],
+    [t(sealed ? "summary.value_sealed" : "summary.value"), (row) => html`<strong>${showShare(isTotal(row) ? numberOf(shown.total.value) : shareOf(row))}</strong>`],
+    ...(sealed?.differs ? [[t("summary.value_now"), (row) => showShare(isTotal(row) ? numberOf(data.total.value) : shareOf(now[row.code]))]] : []),
+    [t("summary.weight"), ({ weight }) => showNumber(weight)],
   ];
-  const total = { code: "total", numerator: null, denominator: null, weight: shown.total.weight };
-  return html`<${Table} caption=${t("summary.indicators")} columns=${columns} rows=${[...rows, total]} rowKey=${({ code }) => code} mark=${({ code }) => (code === "total" ? "sum" : "")} />`;
+  return html`<${Compared} caption=${t("summary.indicators")} columns=${columns} rows=${[...rows, { code: "total", weight: shown.total.weight }]} />`;
 }
 
 function Differences({ data: { differences, names } }) {
   const columns = [
-    { key: "count", title: t("summary.count"), cell: ({ count }) => wordsOf(names[count]) },
-    { key: "sealed", title: t("summary.sealed"), numeric: true },
-    { key: "present", title: t("summary.present"), numeric: true },
-    { key: "change", title: t("summary.change"), numeric: true, cell: ({ sealed, present }) => showNumber(present - sealed, { signDisplay: "always" }) },
+    [t("summary.count"), ({ count }) => wordsOf(names[count] ?? { zh: count, en: count }), true],
+    [t("summary.sealed"), ({ sealed }) => showNumber(sealed)],
+    [t("summary.present"), ({ present }) => showNumber(present)],
+    [t("summary.change"), ({ sealed, present }) => showNumber(present - sealed, { signDisplay: "always" })],
   ];
-  return html`<${Table} caption=${t("summary.differences")} columns=${columns} rows=${differences} rowKey=${({ count }) => count} />`;
+  return html`<${Compared} caption=${t("summary.differences")} columns=${columns} rows=${differences.map((each) => ({ code: each.count, ...each }))} />`;
 }
 
 function Counts({ data }) {
   const { counts } = data.sealed ?? data;
-  return html`<ul class="tally">${Object.entries(counts).map(([name, number]) => html`<li key=${name}><span>${wordsOf(data.names[name] ?? { zh: name, en: name })}</span> <b>${showNumber(number)}</b></li>`)}</ul>`;
+  return html`<ul class="tally">${Object.entries(data.names)
+    .filter(([name]) => name in counts)
+    .map(([name, words]) => html`<li key=${name}><span>${wordsOf(words)}</span> <b>${showNumber(counts[name])}</b></li>`)}</ul>`;
 }
 
 /** Sealing is for an officer of the whole subdistrict, once the quarter is over. The service decides; this only spares a vain try. */
