@@ -1,7 +1,7 @@
 /** The indicators over time: one small chart each, and the same numbers as a table. Read by officers and auditors. */
 
 import uPlot from "../vendor/uplot.js";
-import { html, showNumber, t, useEffect, useRef, useState } from "../pages/ui.js";
+import { html, language, showNumber, t, useEffect, useRef, useState } from "../pages/ui.js";
 import { session, useData } from "./api.js";
 import { AreaChoice, areaName, Empty, Exports, Filters, setQuery, Table, Trouble } from "./parts.js";
 import { periodName, shareOf, shortName, showShare, wordsOf } from "./periods.js";
@@ -71,17 +71,17 @@ function tableColumns(book) {
 /** A line through the periods that have a share; a period without one is a gap. What the pointer or the arrow keys stand on is told above. */
 function Chart({ indicator, periods, shares }) {
   const box = useRef();
-  const plot = useRef();
   const last = shares.findLastIndex(({ denominator }) => denominator);
   const [at, setAt] = useState(null);
   const shown = at ?? last;
   useEffect(() => {
-    const ink = getComputedStyle(box.current);
+    const place = box.current;
+    const ink = getComputedStyle(place);
     const muted = ink.getPropertyValue("--pico-muted-color").trim();
     const line = ink.getPropertyValue("--pico-primary").trim();
     const grid = { stroke: ink.getPropertyValue("--pico-muted-border-color").trim(), width: 1 };
     const font = `11px ${ink.fontFamily}`;
-    const sized = () => ({ width: Math.max(160, box.current.clientWidth), height: HEIGHT });
+    const sized = () => ({ width: Math.max(160, place.clientWidth), height: HEIGHT });
     const options = {
       ...sized(),
       legend: { show: false },
@@ -94,14 +94,14 @@ function Chart({ indicator, periods, shares }) {
       series: [{}, { stroke: line, width: 2, spanGaps: false, points: { show: true, size: 6, fill: line } }],
       hooks: { setCursor: [(drawn) => setAt(drawn.cursor.left >= 0 ? drawn.cursor.idx : null)] },
     };
-    plot.current = new uPlot(options, [periods.map((_, place) => place), shares.map(shareOf)], box.current);
-    const watch = new ResizeObserver(() => plot.current.setSize(sized()));
-    watch.observe(box.current);
+    const plot = new uPlot(options, [periods.map((_, number) => number), shares.map(shareOf)], place);
+    const watch = new ResizeObserver(() => plot.setSize(sized()));
+    watch.observe(place);
     return () => {
       watch.disconnect();
-      plot.current.destroy();
+      plot.destroy();
     };
-  }, [JSON.stringify(shares), periods.length]);
+  }, [JSON.stringify(shares), periods.length, language.value]);
   const share = shares[shown] ?? { numerator: 0, denominator: 0 };
   return html`<figure class="chart">
     <figcaption>

@@ -9,7 +9,7 @@ import pytest
 from service.ledger.note import Verifier
 from service.summaries import document
 from tests.browser.conftest import Served
-from tests.web.city import PASSWORD, SUBDISTRICT_A
+from tests.web.city import SUBDISTRICT_A
 
 pytestmark = pytest.mark.browser
 
@@ -21,22 +21,10 @@ def winter(served: Served) -> Served:
     return served
 
 
-def at(context: Any, served: Served, name: str, where: str, language: str = "zh") -> Any:
-    """A page of the console, with one of the cast logged in. The browser's clock is the city's."""
-    context.add_init_script(f"localStorage.setItem('gridtrail:language', '{language}')")
-    page = context.new_page()
-    page.clock.set_fixed_time(served.city.clock.now)
-    page.on("pageerror", lambda wrong: pytest.fail(f"the page failed: {wrong}"))
-    page.goto(f"{served.url}/console/#{where}")
-    page.locator("input[autocomplete=username]").fill(name)
-    page.locator("input[type=password]").fill(PASSWORD)
-    page.locator("main.login form button").click()
-    page.locator("#main h1").wait_for()
-    return page
-
-
-def test_an_officer_seals_the_past_quarter_and_downloads_a_file_that_verifies(context: Any, winter: Served):
-    page = at(context, winter, "chen", "/summary?period=2026-Q4")
+def test_an_officer_seals_the_past_quarter_and_downloads_a_file_that_verifies(console: Any, winter: Served, no_serious_issue: Any):
+    page = console("chen", "summary?period=2026-Q4", "zh")
+    page.locator("#main table").wait_for()
+    no_serious_issue(page)
     page.get_by_role("link", name=f"area {SUBDISTRICT_A}").click()
     page.get_by_role("button", name="封存汇总").click()
     page.get_by_role("dialog").get_by_role("button", name="封存汇总").click()
@@ -51,6 +39,7 @@ def test_an_officer_seals_the_past_quarter_and_downloads_a_file_that_verifies(co
     assert "—" in table.get_by_role("row", name=re.compile("满意率")).inner_text()
     assert "0%" not in table.get_by_role("row", name=re.compile("满意率")).inner_text()
     assert page.get_by_role("button", name="封存汇总").count() == 0
+    no_serious_issue(page)
 
 
 def _key(served: Served) -> tuple[str, bytes]:
@@ -58,7 +47,7 @@ def _key(served: Served) -> tuple[str, bytes]:
     return key.name, key.public
 
 
-def test_what_came_later_stands_beside_what_was_sealed(context: Any, winter: Served):
+def test_what_came_later_stands_beside_what_was_sealed(console: Any, winter: Served):
     city = winter.city
     assert city.client("chen").post(f"/v1/summaries/{SUBDISTRICT_A}/2026-Q4/seal").status_code == 200
     city.clock.now = datetime(2026, 12, 20, 1, 0, tzinfo=UTC)
@@ -67,20 +56,21 @@ def test_what_came_later_stands_beside_what_was_sealed(context: Any, winter: Ser
     city.clock.now = datetime(2027, 1, 6, 1, 0, tzinfo=UTC)
     li.sync()
     city.catch_up()
-    page = at(context, winter, "chen", f"/summary/{SUBDISTRICT_A}/2026-Q4", "en")
+    page = console("chen", f"summary/{SUBDISTRICT_A}/2026-Q4")
     row = page.get_by_role("table", name="Come to light since sealing").get_by_role("row", name="grid-days patrolled")
     assert re.findall(r"[+\d]+", row.inner_text()) == ["2", "3", "+1"]
 
 
-def test_a_communitys_officer_reads_the_own_community_and_can_seal_nothing(context: Any, winter: Served):
-    page = at(context, winter, "zhao", "/summary?period=2026-Q4")
+def test_a_communitys_officer_reads_the_own_community_and_can_seal_nothing(console: Any, winter: Served):
+    page = console("zhao", "summary?period=2026-Q4", "zh")
     page.get_by_role("table").get_by_text("area 411502001001").wait_for()
     assert page.get_by_role("button", name="封存汇总").count() == 0
 
 
-def test_indicators_are_charts_with_gaps_and_the_same_numbers_as_a_table(context: Any, winter: Served):
-    page = at(context, winter, "chen", "/indicators", "en")
+def test_indicators_are_charts_with_gaps_and_the_same_numbers_as_a_table(console: Any, winter: Served, no_serious_issue: Any):
+    page = console("chen", "indicators")
     page.locator(".chart canvas").first.wait_for()
+    no_serious_issue(page)
     chart = page.get_by_role("img", name=re.compile("Line chart of Patrol coverage"))
     assert "Jan" in chart.get_attribute("aria-label")
     table = page.get_by_role("table", name=re.compile("Indicators of"))
@@ -91,6 +81,6 @@ def test_indicators_are_charts_with_gaps_and_the_same_numbers_as_a_table(context
     table.get_by_role("row", name=re.compile("Week 47, 2026")).wait_for()
 
 
-def test_an_auditor_of_the_city_is_asked_for_a_subdistrict(context: Any, winter: Served):
-    page = at(context, winter, "sun", "/indicators", "en")
+def test_an_auditor_of_the_city_is_asked_for_a_subdistrict(console: Any, winter: Served):
+    page = console("sun", "indicators")
     page.get_by_text("Choose a subdistrict or a community.").wait_for()
