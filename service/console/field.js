@@ -1,6 +1,6 @@
 /** What the pages of field work share: lists that grow page by page, the choice of a worker, days, a batch of decisions. */
 
-import { html, showNumber, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
+import { html, locale, showNumber, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
 import { addressOf, allOf, get, hasRole, useData } from "./api.js";
 import { areaKnown, areaName, Dialog, personKnown, personName, Reason, Select, sentenceOf } from "./parts.js";
 
@@ -98,6 +98,9 @@ export const dayPlus = (day, days) => new Date(noon(day) + days * DAY_MS).toISOS
 export const daysBetween = (one, other) => Math.round((noon(other) - noon(one)) / DAY_MS);
 /** A day that an address may hold, or what stands for it. */
 export const dayOr = (said, otherwise) => (/^\d{4}-\d{2}-\d{2}$/.test(said ?? "") && !Number.isNaN(noon(said)) ? said : otherwise);
+
+/** A day of these weeks in few letters, with its weekday; whole beside it where there is room. */
+export const shortDay = (day) => new Date(`${day}T12:00:00`).toLocaleDateString(locale(), { month: "numeric", day: "numeric", weekday: "short" });
 
 const unit = (name) => (count) => showNumber(count, { style: "unit", unit: name, unitDisplay: "long" });
 /** "1 day", "4 days", 4天: as the language counts. */

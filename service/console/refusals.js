@@ -4,7 +4,7 @@ import { Field, html, say, showNumber, showTime, t, useState } from "../pages/ui
 import { get, hasRole, send, useData } from "./api.js";
 import { categoriesOf } from "./cases.js";
 import { Decide, everyRow, picked, sentence, settled, usePages, useWorkers, workerOptions } from "./field.js";
-import { AreaChoice, AreaName, areaName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Select, Table, Trouble, useCategories } from "./parts.js";
+import { AreaChoice, AreaName, areaName, categoryName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Select, Table, Trouble, useCategories } from "./parts.js";
 
 const STATES = { waiting: "warn", reapplied: "done", dismissed: "over" };
 const OTHERS = ["reapplied", "dismissed", "all"];
@@ -194,10 +194,12 @@ function AskForEntry({ row, own, onTold }) {
   </form>`;
 }
 
+const DEGREES = { minimumFractionDigits: 5, maximumFractionDigits: 5 };
 const NAMED = ["kind", "area", "occurred_at", "id"];
 const HIDDEN = ["seq", "v", "mono_ms", "boot", "data"];
 
 function Entry({ told, wrong }) {
+  useCategories();
   if (told.state !== "held") return html`<p>${t(`refusals.entry.${told.state}`)}</p>`;
   if (!told.entry) return html`<p>${t("refusals.entry.raw")}</p><pre class="mono">${told.raw}</pre>`;
   const { entry } = told;
@@ -221,6 +223,9 @@ function valueOf(name, value) {
   if (name === "occurred_at" && !Number.isNaN(Date.parse(value))) return showTime(value);
   if (name === "area") return html`<${AreaName} code=${String(value)} /> <small class="mono">${String(value)}</small>`;
   if (name === "outcome" && ["met", "no_one_home", "refused"].includes(value)) return t(`visit.${value}`);
+  if (name === "urgency" && URGENCIES.includes(value)) return t(`cases.urgency.${value}`);
+  if (name === "category" && typeof value === "string" && value.includes("/")) return html`${categoryName(value)} <small class="mono">${value}</small>`;
+  if (name === "place" && typeof value?.lat === "number" && typeof value.lon === "number") return t("refusals.at", { lat: showNumber(value.lat, DEGREES), lon: showNumber(value.lon, DEGREES) });
   if (name === "personal" && Array.isArray(value)) return t("refusals.personal", { count: value.length });
   if (name === "photos" && Array.isArray(value)) return showNumber(value.length);
   if (typeof value === "boolean") return t(value ? "refusals.yes" : "refusals.no");

@@ -76,14 +76,14 @@ function dueColumns(now, groups) {
   const groupOf = ({ care_group: code }) => (code ? groupName(groups.get(code) ?? { care_group: code }) : "");
   const tierOf = ({ care_group: code }) => (groups.get(code) ? tierName(groups.get(code).tier) : "");
   return [
-    { key: "next_due", title: t("visits.due_on"), text: ({ next_due }) => next_due, cell: ({ next_due: day }) => html`${showDay(day)} <small class=${day < now ? "late" : day === now ? "soon" : ""}>${whenDue(day, now)}</small>` },
-    { key: "household", title: t("visits.household"), text: ({ household }) => household, cell: ({ household }) => html`<a href=${`#/visits/log?household=${encodeURIComponent(household)}`}>${household}</a>` },
+    { key: "next_due", title: t("visits.due_on"), text: ({ next_due }) => next_due, cell: ({ next_due: day }) => html`<span class="whole">${showDay(day)}</span> <small class=${day < now ? "late" : day === now ? "soon" : ""}>${whenDue(day, now)}</small>` },
+    { key: "household", title: t("visits.household"), text: ({ household }) => household, cell: ({ household }) => html`<a class="whole" href=${`#/visits/log?household=${encodeURIComponent(household)}`}>${household}</a>` },
     { key: "care_group", title: t("visits.care_group"), text: groupOf, cell: (row) => html`${groupOf(row) || "—"}${tierOf(row) && html`<small>${tierOf(row)}</small>`}` },
     { key: "tier", title: t("visits.tier"), text: tierOf, onlyInFile: true },
     { key: "area", title: t("visits.area"), text: ({ area }) => areaName(area), cell: ({ area }) => html`<${AreaName} code=${area} />` },
-    { key: "visited_on", title: t("visits.last"), text: ({ visited_on }) => visited_on, cell: ({ visited_on: day, outcome, channel }) => html`${showDay(day)} <small>${t(`visit.${outcome}`)}${outcome === "met" ? ` · ${t(`visit.${channel}`)}` : ""}</small>` },
+    { key: "visited_on", title: t("visits.last"), text: ({ visited_on }) => visited_on, cell: ({ visited_on: day, outcome, channel }) => html`<span class="whole">${showDay(day)}</span> <small>${t(`visit.${outcome}`)}${outcome === "met" ? ` · ${t(`visit.${channel}`)}` : ""}</small>` },
     { key: "outcome", title: t("visits.outcome"), text: ({ outcome }) => t(`visit.${outcome}`), onlyInFile: true },
-    { key: "met_on", title: t("visits.met_on"), text: ({ met_on }) => met_on ?? "", cell: ({ met_on: day }) => (day ? showDay(day) : t("visits.never_met")) },
+    { key: "met_on", title: t("visits.met_on"), text: ({ met_on }) => met_on ?? "", cell: ({ met_on: day }) => (day ? html`<span class="whole">${showDay(day)}</span>` : t("visits.never_met")) },
     { key: "person", title: t("visits.by"), text: ({ person }) => personName(person), cell: ({ person }) => html`<${PersonName} person=${person} />` },
   ];
 }
@@ -122,7 +122,7 @@ function Log({ query }) {
 function logColumns() {
   return [
     { key: "happened_at", title: t("visits.when"), text: ({ happened_at }) => happened_at, cell: ({ happened_at }) => showTime(happened_at) },
-    { key: "household", title: t("visits.household"), text: ({ household }) => household, cell: ({ household }) => html`<a href=${`#/visits/log?household=${encodeURIComponent(household)}`}>${household}</a>` },
+    { key: "household", title: t("visits.household"), text: ({ household }) => household, cell: ({ household }) => html`<a class="whole" href=${`#/visits/log?household=${encodeURIComponent(household)}`}>${household}</a>` },
     { key: "area", title: t("visits.area"), text: ({ area }) => areaName(area), cell: ({ area }) => html`<${AreaName} code=${area} />` },
     { key: "outcome", title: t("visits.outcome"), text: ({ outcome }) => t(`visit.${outcome}`), cell: ({ outcome }) => t(`visit.${outcome}`) },
     { key: "channel", title: t("visits.channel"), text: ({ channel }) => t(`visit.${channel}`), cell: ({ channel }) => t(`visit.${channel}`) },

@@ -1,7 +1,7 @@
 /** Who did what on which day, so that work can be spread and people relieved: no score, no rank, no order of counts. Read by officers. */
 
 import { html, showDay, showNumber, t } from "../pages/ui.js";
-import { dayOr, dayPlus, everyRow, picked, today, usePages, useWorkers, workerOptions } from "./field.js";
+import { dayOr, dayPlus, everyRow, picked, shortDay, today, usePages, useWorkers, workerOptions } from "./field.js";
 import { Empty, Exports, Filters, More, PersonName, personName, Table, Trouble } from "./parts.js";
 
 const COUNTS = ["patrols", "checkpoints", "visits", "cases_reported", "cases_handled"];
@@ -42,7 +42,7 @@ export function Workload({ query }) {
 
 /** In the order of day and person, which no count changes: none of these columns can be sorted by. */
 const columnsOf = () => [
-  { key: "day", title: t("workload.day"), text: ({ day }) => day, cell: ({ day }) => showDay(day) },
+  { key: "day", title: t("workload.day"), text: ({ day }) => day, cell: ({ day }) => html`<span class="whole" title=${showDay(day)}>${shortDay(day)}</span>` },
   who(),
   ...COUNTS.map((name) => ({ key: name, title: t(`workload.${name}`), numeric: true, cell: (row) => showNumber(row[name]) })),
 ];

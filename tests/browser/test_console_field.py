@@ -58,16 +58,18 @@ def refused_report(served: Served) -> tuple[Any, str]:
     return tablet, case
 
 
-def test_a_refused_entry_is_repaired_from_the_console_to_the_tablet(desk: Any, served: Served):
+def test_a_refused_entry_is_repaired_from_the_console_to_the_tablet(desk: Any, served: Served, no_serious_issue: Any):
     tablet, case = refused_report(served)
     tablet.download()
     assert "out_of_scope" in {each["code"] for each in tablet.outbox.items("refusal").values()}
     chen = desk("chen")
     page = chen.open("refusals", "Refused entries")
+    no_serious_issue(page)
     row(page, "no assignment that reaches").get_by_role("link").first.click()
     page.get_by_role("heading", name="Refused entry: Report").wait_for()
     page.get_by_role("button", name="Show what it said").click()
     page.get_by_text("rubbish behind the school").wait_for()
+    no_serious_issue(page)
     page.get_by_role("button", name="Decide again").click()
     page.get_by_role("dialog").get_by_role("button", name="Decide again").click()
     page.get_by_role("dialog").get_by_text("no assignment that reaches").wait_for()
@@ -120,12 +122,13 @@ def test_a_report_with_a_wrong_field_is_reported_corrected_in_the_officers_own_n
     check_everything(served.city.gridtrail)
 
 
-def test_coverage_shows_the_days_patrol_and_what_was_left_out(desk: Any, served: Served):
+def test_coverage_shows_the_days_patrol_and_what_was_left_out(desk: Any, served: Served, no_serious_issue: Any):
     page = desk("zhao").open("coverage", "Patrol coverage")
     grid = row(page, f"area {GRID_A1}")
     grid.wait_for()
     assert grid.get_by_role("cell").all_inner_texts()[-2:] == ["1\n1\nstops", "1/14"]
     page.get_by_text("2 of 2 grids were patrolled: 100%").wait_for()
+    no_serious_issue(page)
     served.city.clock.forward(days=1)
     tablet = served.city.tablets["li"]
     tablet.record("patrol.started", str(uuid4()), GRID_A1, {})
@@ -143,10 +146,11 @@ def test_coverage_shows_the_days_patrol_and_what_was_left_out(desk: Any, served:
     page.get_by_text("There was no grid here in these days.").wait_for()
 
 
-def test_a_tablet_that_is_taken_out_of_use_is_told_so_and_comes_back(desk: Any, served: Served):
+def test_a_tablet_that_is_taken_out_of_use_is_told_so_and_comes_back(desk: Any, served: Served, no_serious_issue: Any):
     tablet = served.city.tablets["li"]
     page = desk("chen").open(f"tablets/{tablet.id}", "Tablet")
     page.get_by_text("Entries here: 5, of 5").wait_for()
+    no_serious_issue(page)
     page.get_by_role("button", name="Take out of use").click()
     form = page.get_by_role("dialog")
     form.get_by_label("Reason").fill("left on the bus")
@@ -164,18 +168,19 @@ def test_a_tablet_that_is_taken_out_of_use_is_told_so_and_comes_back(desk: Any, 
     check_everything(served.city.gridtrail)
 
 
-def test_a_code_on_the_screen_is_read_by_a_scanner_and_enrols_a_tablet(desk: Any, served: Served):
+def test_a_code_on_the_screen_is_read_by_a_scanner_and_enrols_a_tablet(desk: Any, served: Served, no_serious_issue: Any):
     page = desk("guan").open("tablets", "Tablets")
     page.get_by_role("button", name="Give a tablet").click()
     page.get_by_role("dialog").get_by_label("Grid worker").select_option(person_id("wang"))
     page.get_by_role("button", name="Make a code").click()
     page.get_by_role("img", name="QR code of the enrolment code").wait_for()
+    no_serious_issue(page)
     scanned = page.evaluate(SCAN)
     code = page.locator(".mono.large").inner_text()
     assert scanned.endswith(f"/tablet/#enrol={code}")
 
 
-def test_who_is_overdue_for_a_visit_stands_first_once_time_has_passed(desk: Any, served: Served):
+def test_who_is_overdue_for_a_visit_stands_first_once_time_has_passed(desk: Any, served: Served, no_serious_issue: Any):
     city = served.city
     for household, group in (("H-0815", "extreme_poverty"), ("H-0816", "empty_nest")):
         said = {"household": household, "outcome": "met", "care_group": group}
@@ -192,6 +197,7 @@ def test_who_is_overdue_for_a_visit_stands_first_once_time_has_passed(desk: Any,
     assert "1 day overdue" in row(page, "H-0815").inner_text()
     assert "High risk" in row(page, "H-0815").inner_text()
     assert row(page, "H-0816").count() == 0
+    no_serious_issue(page)
     page.get_by_label("Due until").select_option("quarter")
     row(page, "H-0816").wait_for()
     rows = page.get_by_role("row").all_inner_texts()[1:]
@@ -200,14 +206,16 @@ def test_who_is_overdue_for_a_visit_stands_first_once_time_has_passed(desk: Any,
     page.get_by_role("link", name="H-0815").click()
     page.get_by_role("heading", name="Visits made").wait_for()
     row(page, "H-0815").wait_for()
+    no_serious_issue(page)
 
 
-def test_work_by_day_shows_what_was_done_and_cannot_be_ranked(desk: Any, served: Served):
+def test_work_by_day_shows_what_was_done_and_cannot_be_ranked(desk: Any, served: Served, no_serious_issue: Any):
     page = desk("zhao").open("workload", "Work by day")
     page.get_by_text("These counts are no score").wait_for()
     work = page.get_by_role("region", name="Work by day")
     work.get_by_role("row").nth(2).wait_for()
     assert work.get_by_role("columnheader").get_by_role("button").count() == 0
+    no_serious_issue(page)
 
 
 @pytest.mark.parametrize("address", ["visits?ahead=quarter", "visits/log", "coverage", "workload", "refusals", "tablets"])
