@@ -232,7 +232,7 @@ function Trail({ steps, late = [] }) {
     ${steps.map((step) => {
       const fact = lateAt.get(step.position);
       return html`<li key=${step.position} class=${fact ? "late" : ""}>
-        <strong>${t(`ledgers.topic.${step.topic}`)}</strong> ${fact && html`<${Mark} tone="late">${t("past.not_known")}</>`}
+        <strong>${t(`topic.${step.topic}`)}</strong> ${fact && html`<${Mark} tone="late">${t("past.not_known")}</>`}
         <small>${t("past.happened_at", { when: showMoment(step.happened_at) })} · ${t("past.recorded_at", { when: showMoment(step.recorded_at), position: showNumber(step.position) })}</small>
         ${fact && html`<small>${t("past.late_by", { late: showSpan(fact.late_s), unknown: showSpan(fact.unknown_s) })}</small>`}
         <small><${PersonName} person=${step.by_person} /> · <${UnitName} unit=${step.holder} /></small>

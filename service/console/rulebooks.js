@@ -70,7 +70,14 @@ function Categories({ content }) {
 }
 
 const UNITS = ["urgent_hour", "work_hour", "work_day", "natural_day"];
-const limitText = (limit) => (limit ? `${showNumber(limit.amount)} ${UNITS.includes(limit.kind) ? t(`books.unit.${limit.kind}`) : limit.kind}` : "—");
+/** An amount in the unit of its clock, and which clock it is: parts of an hour as minutes. */
+function limitText(limit) {
+  if (!limit) return "—";
+  const hours = limit.kind.endsWith("hour");
+  const [amount, unit] = hours && limit.amount < 1 ? [limit.amount * 60, "minute"] : [limit.amount, hours ? "hour" : "day"];
+  const clock = UNITS.includes(limit.kind) ? t(`books.unit.${limit.kind}`) : limit.kind;
+  return html`${showNumber(amount, { style: "unit", unit, unitDisplay: "long" })} <span class="muted">${clock}</span>`;
+}
 
 function Limits({ content }) {
   const categories = useData("/v1/rulebooks", { kind: "categories" }).data?.items ?? [];

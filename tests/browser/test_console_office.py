@@ -82,7 +82,7 @@ def test_an_auditor_moves_the_slider_and_sees_the_case_as_it_was_known_then(late
     page.get_by_text("had not been reported").or_(page.get_by_text("All that had happened was known.")).wait_for()
     for _ in range(3):
         slider.press("PageUp")
-    page.get_by_text("1 steps had happened that nobody could know of yet.").wait_for()
+    page.get_by_text("Steps that had happened and could not be known yet: 1.").wait_for()
     assert cell(page, "State", "as known then") == "Reported"
     assert "Solved on the spot" in cell(page, "State", "as it had happened")
     assert "≠" in cell(page, "State", "as it had happened"), "a sign, not only a colour"
@@ -91,10 +91,10 @@ def test_an_auditor_moves_the_slider_and_sees_the_case_as_it_was_known_then(late
     before = len(asked)
     for _ in range(25):
         slider.press("ArrowRight")
-    page.get_by_role("status").filter(has_text="1 steps had happened").wait_for()
+    page.get_by_role("status").filter(has_text="could not be known yet: 1").wait_for()
     assert len(asked) - before <= 5, "not one request for each step of the slider"
     page.reload()
-    page.get_by_text("1 steps had happened that nobody could know of yet.").wait_for()
+    page.get_by_text("Steps that had happened and could not be known yet: 1.").wait_for()
 
 
 def test_the_list_of_an_earlier_moment_differs_by_what_was_known(late: Late, console: Any):
@@ -230,7 +230,7 @@ def test_a_file_of_areas_is_tried_before_it_is_recorded(served: Served, console:
     assert "3" in flaw.inner_text()
     assert "name" in flaw.inner_text()
     assert names(served.city, "411502001001009") == []
-    page.get_by_role("button", name="Record 1 changes").click()
+    page.get_by_role("button", name="Record the changes (1)").click()
     page.get_by_role("heading", name="What was recorded").wait_for()
     assert names(served.city, "411502001001009") == ["School grid"]
     page.goto(f"{served.url}/console/#/areas?code=411502001001009")
