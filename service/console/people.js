@@ -135,7 +135,7 @@ const Held = ({ each }) => (isOver(each) ? html`<${Mark} tone="still">${t("peopl
 /** Role, unit and days. said: {role, area, department, from_day, to_day}. */
 function AssignmentFields({ said, set }) {
   return html`<label>${t("people.role")} <${Select} value=${said.role} onChange=${set("role")} options=${ROLES.map((role) => [role, t(`console.role.${role}`)])} /></label>
-    <label>${t("people.unit_area")} <${AreaChoice} value=${said.area} onChange=${set("area")} /></label>
+    <label>${t("people.unit_area")} <${AreaChoice} value=${said.area} onChange=${set("area")} first=${t("people.choose_area")} /></label>
     ${said.role === "officer" && html`<${Field} label=${t("people.department")} why=${t("people.department_why")} value=${said.department} onInput=${set("department")} pattern=${DEPARTMENT} maxlength="64" />`}
     <${Field} label=${t("people.from")} type="date" required value=${said.from_day} onInput=${set("from_day")} />
     <${Field} label=${t("people.to")} why=${t("people.to_why")} type="date" value=${said.to_day} onInput=${set("to_day")} min=${said.from_day} />`;

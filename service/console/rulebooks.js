@@ -76,7 +76,7 @@ function limitText(limit) {
   const hours = limit.kind.endsWith("hour");
   const [amount, unit] = hours && limit.amount < 1 ? [limit.amount * 60, "minute"] : [limit.amount, hours ? "hour" : "day"];
   const clock = UNITS.includes(limit.kind) ? t(`books.unit.${limit.kind}`) : limit.kind;
-  return html`${showNumber(amount, { style: "unit", unit, unitDisplay: "long" })} <span class="muted">${clock}</span>`;
+  return html`${showNumber(amount, { style: "unit", unit, unitDisplay: "long" })} <small class="muted">${clock}</small>`;
 }
 
 function Limits({ content }) {

@@ -290,7 +290,7 @@ def test_a_worker_without_these_rights_sees_none_of_it(served: Served, console: 
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_is_whole_in_both_languages_and_fits_a_phone(late: Late, served: Served, console: Any, name: str):
+def test_every_page_is_whole_in_both_languages_and_fits_a_phone(late: Late, served: Served, console: Any, no_serious_issue: Any, name: str):
     for language in ("zh", "en"):
         page = console(name, language=language)
         page.set_viewport_size(PHONE)
@@ -303,4 +303,6 @@ def test_every_page_is_whole_in_both_languages_and_fits_a_phone(late: Late, serv
             assert not raw, (address, language, raw)
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"{address} is {wide} px wider than a phone"
+            if language == "en":
+                no_serious_issue(page)
         page.close()
