@@ -14,8 +14,9 @@ export const LANGUAGES = { zh: "中文", en: "English" };
 export const language = signal(localStorage.getItem("gridtrail:language") ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
 const catalogue = signal({});
 
+/** Takes the texts of a language; of those, only the part that the page names in data-texts of its <html>. */
 export async function speak(chosen) {
-  const answer = await fetch(`../texts/${chosen}.json`);
+  const answer = await fetch(`../texts/${document.documentElement.dataset.texts ?? ""}${chosen}.json`);
   catalogue.value = await answer.json();
   language.value = chosen;
   localStorage.setItem("gridtrail:language", chosen);
@@ -30,8 +31,15 @@ export function t(key, said = {}) {
 }
 
 export const locale = () => (language.value === "zh" ? "zh-CN" : "en-GB");
-export const showTime = (moment) => new Date(moment).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
-export const showDay = (day) => new Date(`${day}T12:00:00`).toLocaleDateString(locale(), { dateStyle: "medium" });
+/** How the language writes times or days. Made once: a formatter costs as much as a hundred of its answers. */
+const formats = new Map();
+function formatOf(name, options) {
+  const key = `${locale()} ${name}`;
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(locale(), options));
+  return formats.get(key);
+}
+export const showTime = (moment) => formatOf("time", { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+export const showDay = (day) => formatOf("day", { dateStyle: "medium" }).format(new Date(`${day}T12:00:00`));
 /** A number as the language writes it; nothing to show is "—". more: options of Intl.NumberFormat, such as {style: "percent"}. */
 export const showNumber = (number, more = {}) => (number === null || number === undefined || Number.isNaN(number) ? "—" : number.toLocaleString(locale(), more));
 export const today = () => new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 10);

@@ -1,6 +1,7 @@
 """The pages' own files (service/pages, tablet, console, texts, vendor): no build step, no third-party host, no inline code."""
 
 import hashlib
+import json
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -25,14 +26,31 @@ MEDIA_TYPES = {
 }
 
 
+PART = "tablet-"
+AREAS_OF_THE_TABLET = frozenset(
+    (
+        "app", "nav", "common", "sync", "storage", "enrol", "who", "today", "draft", "patrol", "visit", "report", "place", "cases", "case",
+        "personal", "action", "field", "status", "outbox", "why", "todo", "kind", "more", "refusal",
+    )
+)  # fmt: skip
+"""The areas of texts that the tablet says: the first part of their keys."""
+
+
+def _of_the_tablet(content: bytes) -> bytes:
+    texts = json.loads(content)
+    said = {key: text for key, text in texts.items() if key.partition(".")[0] in AREAS_OF_THE_TABLET}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 @cache
 def _file(folder: str, name: str) -> tuple[bytes, str, str] | None:
     """Content, media type and ETag of a file that is there to be served, None for any other name."""
     media_type = MEDIA_TYPES.get(name.rpartition(".")[2])
-    found = {each.name: each for each in files("service").joinpath(folder).iterdir()}.get(name)
+    is_part = folder == "texts" and name.startswith(PART)
+    found = {each.name: each for each in files("service").joinpath(folder).iterdir()}.get(name.removeprefix(PART) if is_part else name)
     if media_type is None or found is None:
         return None
-    content = found.read_bytes()
+    content = _of_the_tablet(found.read_bytes()) if is_part else found.read_bytes()
     return content, media_type, hashlib.sha256(content).hexdigest()[:32]
 
 
@@ -106,7 +124,7 @@ def show_shared_file(name: str) -> Response:
 
 @blueprint.operation("GET", "/texts/<string(maxlength=64):name>", policy=PUBLIC, answers=(200, None, "application/json"), errors=(404,))
 def show_texts(name: str) -> Response:
-    """All texts of the pages in one language: zh.json, en.json."""
+    """All texts of the pages in one language: zh.json, en.json. tablet-zh.json: those that the tablet says, which it carries with it."""
     return _answer("texts", name)
 
 

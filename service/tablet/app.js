@@ -1,10 +1,11 @@
 /** The tablet: an offline-first app for grid workers, on top of gridtrail-sync.js and the public interface alone. */
 
-import { html, language, notice, route, say, showNumber, showTime, signal, speak, t, useEffect, useRef, useState } from "../pages/ui.js";
+import { html, language, notice, route, say, showNumber, signal, speak, t, useEffect, useRef, useState } from "../pages/ui.js";
 import { render } from "../vendor/preact.js";
 import { Case, Cases } from "./cases.js";
 import { Languages, More } from "./more.js";
 import { Outbox } from "./outbox.js";
+import { showWhen } from "./parts.js";
 import { Patrol } from "./patrol.js";
 import { Enrol, Renew, Who } from "./people.js";
 import { Report } from "./report.js";
@@ -62,7 +63,7 @@ function Bar() {
   return html`<header class="bar">
       <p class="state" aria-live="polite">
         <span>${waiting.value ? t("sync.waiting", { count: waiting.value }) : t("sync.clear")}</span>
-        <small>${syncing.value ? t("sync.running") : syncedAt.value ? t("sync.last", { when: showTime(syncedAt.value) }) : t("sync.never")}</small>
+        <small>${syncing.value ? t("sync.running") : syncedAt.value ? t("sync.last", { when: showWhen(syncedAt.value) }) : t("sync.never")}</small>
       </p>
       <div class="acts">
         <button type="button" onClick=${sync} aria-busy=${syncing.value} disabled=${syncing.value}>${t("sync.now")}</button>

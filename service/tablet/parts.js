@@ -1,9 +1,10 @@
 /** Components that several views of the tablet share: a choice of grids, long lists, the state of a form that was begun. */
 
-import { html, showTime, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
+import { html, locale, showTime, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
 
 const STEP = 40;
 const AHEAD = "600px";
+const BY_ITSELF = 400;
 
 /** The grid that an entry is about; nothing is asked where the worker has one. */
 export function GridChoice({ grids, names, value, onChange }) {
@@ -17,7 +18,8 @@ export function GridChoice({ grids, names, value, onChange }) {
 }
 
 /**
- * A list of any length: it grows while it is scrolled, a few rows at a time, and rows that did not change are not made anew.
+ * A list of any length: it grows while it is scrolled, a few rows at a time, up to some hundreds, then when it is asked to; rows that did
+ * not change are not made anew.
  *
  * rows: what is listed; row: one of them as an <li> with a key; empty: what is said where there is none.
  */
@@ -26,7 +28,7 @@ export function Long({ rows, row, empty }) {
   const end = useRef(null);
   const isMore = rows.length > most;
   useEffect(() => {
-    if (!isMore) return undefined;
+    if (!isMore || most >= BY_ITSELF) return undefined;
     const watch = new IntersectionObserver(([seen]) => seen.isIntersecting && setMost((now) => now + STEP), { rootMargin: AHEAD });
     watch.observe(end.current);
     return () => watch.disconnect();
@@ -35,7 +37,7 @@ export function Long({ rows, row, empty }) {
   const parts = [];
   for (let at = 0; at < Math.min(most, rows.length); at += STEP) parts.push(rows.slice(at, at + STEP));
   return html`<ul class="list">${parts.map((part, at) => html`<${Part} key=${at} rows=${part} row=${row} />`)}</ul>
-    ${isMore && html`<button ref=${end} type="button" class="secondary" onClick=${() => setMost(most + STEP)}>${t("common.more", { count: rows.length - most })}</button>`}`;
+    ${isMore && html`<button ref=${end} type="button" class="secondary" onClick=${() => setMost(most + (most < BY_ITSELF ? STEP : BY_ITSELF))}>${t("common.more", { count: rows.length - most })}</button>`}`;
 }
 
 function Part({ rows, row }) {
@@ -54,4 +56,10 @@ export function Begun({ form }) {
 /** A field to narrow a list with. */
 export function Search({ label, value, onInput }) {
   return html`<input type="search" aria-label=${label} placeholder=${label} value=${value} onInput=${(event) => onInput(event.target.value)} maxlength="64" autocomplete="off" autocapitalize="off" spellcheck=${false} />`;
+}
+
+/** When something was: of today, the time alone. */
+export function showWhen(moment) {
+  const at = new Date(moment);
+  return at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString(locale(), { timeStyle: "short" }) : showTime(moment);
 }

@@ -1,7 +1,7 @@
 /** The patrol: started, checkpoints passed, finished. Stops only: no position, no track. */
 
-import { computed, Field, html, showTime, signal, t, useState } from "../pages/ui.js";
-import { GridChoice } from "./parts.js";
+import { computed, Field, html, signal, t, useState } from "../pages/ui.js";
+import { GridChoice, showWhen } from "./parts.js";
 import { bearsNumber } from "./plain.js";
 import { areaNames, entries, grids, record } from "./state.js";
 import { patrol } from "./today.js";
@@ -70,7 +70,7 @@ function Going({ patrol: { id, area, at, passed } }) {
   }
 
   return html`
-    <p><strong>${areaNames.value.get(area) ?? area}</strong> · ${t("patrol.started", { when: showTime(at) })}</p>
+    <p><strong>${areaNames.value.get(area) ?? area}</strong> · ${t("patrol.started", { when: showWhen(at) })}</p>
     <p>${t("patrol.passed", { count: new Set(names).size })}${names.length ? `: ${[...new Set(names)].join(", ")}` : ""}</p>
     ${suggested.length > 0 &&
     html`<div class="choice" role="group" aria-label=${t("patrol.pass")}>

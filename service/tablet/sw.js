@@ -15,8 +15,8 @@ const FILES = [
   ..."htm leaflet preact preact-hooks qr-scanner qr-scanner-worker.min signals signals-core".split(" ").map((name) => `../vendor/${name}.js`),
   "../vendor/pico.css",
   "../vendor/leaflet.css",
-  "../texts/en.json",
-  "../texts/zh.json",
+  "../texts/tablet-en.json",
+  "../texts/tablet-zh.json",
   "/v1/case-rules",
   "/v1/base-map",
 ];

@@ -1,9 +1,9 @@
 /** Today: forms that were begun, the patrol of the day, cases that wait for this worker, visits due, and what is not sent yet. */
 
-import { computed, html, showDay, showTime, signal, t, today } from "../pages/ui.js";
+import { computed, html, showDay, signal, t, today } from "../pages/ui.js";
 import { CaseRow } from "./cases.js";
 import { discard, drafts } from "./drafts.js";
-import { Long } from "./parts.js";
+import { Long, showWhen } from "./parts.js";
 import { stepsOf } from "./rules.js";
 import { areaNames, careName, entries, items, refused, syncedAt, waiting } from "./state.js";
 
@@ -90,7 +90,7 @@ function Unsent() {
   return html`<p class="unsent">
     <a href="#/outbox">${waiting.value ? t("sync.waiting", { count: waiting.value }) : t("sync.clear")}</a>
     ${refusedCount > 0 && html` · <a href="#/outbox" class="wrong">${t("today.refused", { count: refusedCount })}</a>`}
-    <small>${syncedAt.value ? t("sync.last", { when: showTime(syncedAt.value) }) : t("sync.never")}</small>
+    <small>${syncedAt.value ? t("sync.last", { when: showWhen(syncedAt.value) }) : t("sync.never")}</small>
   </p>`;
 }
 
@@ -101,7 +101,7 @@ function Unfinished() {
     <ul class="list">
       ${drafts.value.map(
         ({ name, at, route }) => html`<li key=${name} class="two">
-          <a href=${route}>${t(`draft.${name.split(":")[0]}`)} ${name.split(":")[1] && name.startsWith("visit") ? html`<strong>${name.slice(6)}</strong>` : ""}<small>${t("draft.begun", { when: showTime(at) })}</small></a>
+          <a href=${route}>${t(`draft.${name.split(":")[0]}`)} ${name.split(":")[1] && name.startsWith("visit") ? html`<strong>${name.slice(6)}</strong>` : ""}<small>${t("draft.begun", { when: showWhen(at) })}</small></a>
           <button type="button" class="plain" onClick=${() => discard(name)}>${t("draft.discard")}</button>
         </li>`,
       )}

@@ -8,6 +8,7 @@ import service
 import service.wiring  # imports every module that defines a refusal
 from domain.case_status import STATUSES
 from domain.errors import all_refusals
+from service.routes.page_files import AREAS_OF_THE_TABLET, _file
 
 FOLDER = Path(service.__file__).parent
 PAGES = [path.read_text() for folder in ("pages", "tablet", "console") for path in (FOLDER / folder).glob("*.js")]
@@ -43,3 +44,15 @@ def test_every_refusal_says_in_both_languages_what_is_wrong():
     told = {code: TEXTS["en"].get(f"refusal.{code}") for code in all_refusals()}
     assert told == {code: refusal.sentence for code, refusal in all_refusals().items()}
     assert {key.removeprefix("refusal.") for key in TEXTS["zh"] if key.startswith("refusal.")} == set(told)
+
+
+def test_the_tablet_carries_every_text_that_it_says_and_none_of_the_console():
+    said = "".join(path.read_text() for path in (FOLDER / "tablet").glob("*.js"))
+    named = {*NAMED.findall(said), *(prefix + "." for prefix in MADE.findall(said))}
+    assert {key.partition(".")[0] for key in named} <= AREAS_OF_THE_TABLET
+    for language in ("en", "zh"):
+        carried = json.loads(_file("texts", f"tablet-{language}.json")[0])
+        assert carried.items() <= TEXTS[language].items()
+        assert {key.partition(".")[0] for key in carried} <= AREAS_OF_THE_TABLET
+        assert "sync.now" in carried
+        assert len(carried) < len(TEXTS[language])
