@@ -1,9 +1,10 @@
 /** What a case says of persons: shown on demand, with a purpose where it is not one's own work, and on record. Read on the case's page. */
 
 import { html, showTime, t, useLayoutEffect, useRef, useState } from "../pages/ui.js";
-import { get, hasRole } from "./api.js";
+import { get, hasRole, session } from "./api.js";
 import { Trouble } from "./parts.js";
 import { Photo } from "./photos.js";
+import { ownUnits } from "./steps.js";
 
 const PURPOSES = ["handle", "call_back", "check", "complaint"];
 
@@ -18,7 +19,8 @@ export function Personal({ case: each }) {
   if (!hasRole("officer", "worker")) return null;
 
   async function show(event) {
-    event?.preventDefault();
+    event.preventDefault();
+    if (!asking && !isOwnWork(each)) return setAsking(true);
     setBusy(true);
     setProblem(null);
     try {
@@ -45,6 +47,12 @@ export function Personal({ case: each }) {
     ${told && (told.length ? html`<dl class="case-facts" aria-live="polite">${told.map((item) => html`<${Value} key=${item.digest} item=${item} case=${each} purpose=${purpose.trim()} />`)}</dl>` : html`<p>${t("case_page.personal_none")}</p>`)}
     ${told && html`<button type="button" class="outline" onClick=${() => setTold(null)}>${t("case_page.personal_hide")}</button>`}
   </div>`;
+}
+
+/** Whether the person has the case to work on, who then need not say why; the service decides. */
+function isOwnWork(each) {
+  const units = [each.holder, each.registrar, ...(each.called ?? [])];
+  return each.open && (each.reporter === session.value.person || ownUnits().some((unit) => units.includes(unit)));
 }
 
 function Value({ item, case: each, purpose }) {

@@ -36,7 +36,7 @@ export function Table({ caption, columns, rows, rowKey, select, mark }) {
         ${shown.map(
           (row) => html`<tr role="row" key=${rowKey(row)} class=${mark?.(row) ?? ""}>
             ${select && html`<td role="cell" class="choose"><${ChooseOne} row=${row} rowKey=${rowKey} select=${select} /></td>`}
-            ${columns.map(({ key, title, cell, numeric }) => html`<td role="cell" class=${numeric ? "numeric" : ""} data-title=${title}>${cell ? cell(row) : shownValue(row[key])}</td>`)}
+            ${columns.map(({ key, title, cell, numeric }) => html`<td role="cell" class=${`of-${key}${numeric ? " numeric" : ""}`} data-title=${title}>${cell ? cell(row) : shownValue(row[key])}</td>`)}
           </tr>`,
         )}
       </tbody>

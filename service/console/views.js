@@ -40,12 +40,13 @@ export function SavedViews({ query, path }) {
   };
   const choose = (chosen) => chosen && setQuery(path, Object.fromEntries(new URLSearchParams(chosen.slice(1))));
   const at = own.find((view) => view.query === now);
+  const known = [...shipped(), ...own].some((view) => view.query === now);
   const option = ({ name, query: each }) => [`?${each}`, name];
   return html`<label class="views">${t("cases.views")}
-      <${Select} value=${[...shipped(), ...own].some(({ query: each }) => each === now) ? `?${now}` : ""} onChange=${choose}
+      <${Select} value=${known ? `?${now}` : ""} onChange=${choose}
         options=${[["", t("cases.view.none")], { group: t("cases.view.shipped"), options: shipped().map(option) }, ...(own.length ? [{ group: t("cases.view.own"), options: own.map(option) }] : [])]} />
     </label>
-    ${narrowed && !at && html`<button type="button" class="outline" onClick=${() => setNaming(true)}>${t("cases.view.save")}</button>`}
+    ${narrowed && !known && html`<button type="button" class="outline" onClick=${() => setNaming(true)}>${t("cases.view.save")}</button>`}
     ${at && html`<button type="button" class="outline" onClick=${() => (keep(own.filter((view) => view !== at)), say(t("cases.view.removed", { name: at.name })))}>${t("cases.view.remove")}</button>`}
     ${naming && html`<${Naming} onClose=${() => setNaming(false)} onName=${(name) => (keep([...own.filter((view) => view.name !== name), { name, query: now }].slice(-MOST)), setNaming(false), say(t("cases.view.saved", { name })))} />`}`;
 }
