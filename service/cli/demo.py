@@ -7,6 +7,10 @@ import click
 from service.cli.common import gridtrail
 from service.cli.seed import guide, sow
 from service.cli.serve import engine_command, gunicorn_command, run_together
+from service.fleet.settling import person_of
+from service.imports.recording import terminal_actor
+
+FIRST, SECOND = "li", "zhao"
 
 
 @click.command("demo")
@@ -16,7 +20,15 @@ def command() -> None:
     pieces = gridtrail()
     pieces.upgrade()
     sow(pieces.config)
+    code = pieces.enrolment.make_code(terminal_actor(pieces.config), str(person_of(pieces.config.city, FIRST)))
     pieces.database.dispose()
     click.echo(guide(pieces.config))
+    click.echo(f"""A walk through it, in two browser windows:
+  1  {code.url}
+     enrols this browser as {FIRST}'s tablet (once; more codes: the console's page Tablets, or gridtrail tablets enrol --login {FIRST}).
+     Report something, also with the network off; then sync.
+  2  http://{pieces.config.host}:{pieces.config.port}/console/
+     log in as {SECOND}, who is in charge of that grid: the case appears in the list by itself.
+""")
     click.echo(f"Gridtrail serves at http://{pieces.config.host}:{pieces.config.port}; Ctrl-C ends it.")
     raise SystemExit(run_together([gunicorn_command(pieces.config), engine_command()]))
