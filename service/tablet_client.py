@@ -20,7 +20,8 @@ import urllib3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.personal import Item, digest_of, disclosed, pairs_of
-from service.ledger.note import BadNote, Checkpoint, Verifier, open_note, unbase64
+from service.ledger import p256
+from service.ledger.note import BadNote, Checkpoint, PrivateKey, Verifier, open_note, unbase64
 from service.ledger.rotation import MOST_STATEMENTS, Trusted, follow
 from service.ledger.tree import EMPTY_ROOT, Frontier
 from service.sync.codes import proof_text
@@ -37,8 +38,12 @@ AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 DAMAGED = frozenset({"root_mismatch", "length_mismatch", "no_seal", "bad_gzip"})
 """Codes that say that the body suffered on the way."""
 SMALLER = frozenset({"too_large", "too_many_entries", "too_slow"})
+KEYS: dict[str, Any] = {"ed25519": Ed25519PrivateKey, "p256": p256.PrivateKey}
+"""What a tablet can sign with."""
 FOR_GOOD = frozenset({413, 415, 422})
 """Statuses after which a photo is not sent again: it is too large, or is none."""
+PASSING = ("too_many_unnamed", "tablet_not_active")
+"""Refusals of personal values that may pass once the entries are recorded: such are sent again then."""
 
 
 class Unreachable(Exception):
@@ -127,6 +132,7 @@ class Tablet:
         compress: bool = True,
         attempts: int = ATTEMPTS,
         batch_entries: int | None = None,
+        algorithm: str = "ed25519",
     ) -> None:
         self.outbox = Outbox(store_path)
         self.transport = transport or Http()
@@ -135,7 +141,8 @@ class Tablet:
         self.compress = compress
         self.attempts = attempts
         self._batch_entries = batch_entries
-        self._key: Ed25519PrivateKey | None = None
+        self._algorithm = algorithm
+        self._key: PrivateKey | None = None
 
     # ---- enrolment
 
@@ -151,11 +158,12 @@ class Tablet:
             return
         if not self.outbox.fact("seed"):
             # The key is on disk before the service hears of it, or a lost answer would lose the tablet.
-            self.outbox.remember(seed=base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode())
+            made = KEYS[self._algorithm].generate()
+            self.outbox.remember(seed=base64.b64encode(made.private_bytes_raw()).decode(), algorithm=self._algorithm)
         self.outbox.remember(url=url)
         public = base64.b64encode(self.key.public_key().public_bytes_raw()).decode()
         proof = base64.b64encode(self.key.sign(proof_text(code, public))).decode()
-        asked = {"code": code, "public_key": public, "proof": proof, "label": label}
+        asked = {"code": code, "public_key": public, "proof": proof, "algorithm": self.outbox.fact("algorithm"), "label": label}
         body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
         self.at("enrolling")
         answer = self._ask("POST", "/v1/tablets/enrolments", body, {"Content-Type": "application/json"}, token=False)
@@ -184,10 +192,12 @@ class Tablet:
         self._enrol(self.outbox.fact("url"), code, None)
 
     @property
-    def key(self) -> Ed25519PrivateKey:
-        """The tablet's private key."""
+    def key(self) -> PrivateKey:
+        """The tablet's private key, of the algorithm that it was made for."""
         if self._key is None:
-            self._key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(self.outbox.fact("seed")))
+            kind = KEYS[self.outbox.fact("algorithm", "ed25519")]
+            made: PrivateKey = kind.from_private_bytes(base64.b64decode(self.outbox.fact("seed")))
+            self._key = made
         return self._key
 
     @property
@@ -285,6 +295,7 @@ class Tablet:
                 break
             if self.outbox.confirmed == before:
                 raise Unreachable("The service confirmed nothing.")
+        self.outbox.try_disclosures_again(PASSING)
         self._send_disclosures(counts)
         counts["photos"], counts["photos_refused"] = self._send_photos()
         self.outbox.forget(self.wall().timestamp() - KEEP_S)
@@ -333,6 +344,9 @@ class Tablet:
             raise Unreachable("The receipt does not speak of the entries that were sent.")
         if receipt["size"] == size and unbase64(receipt["root"]) != root:
             raise OtherHistory("The receipt names another root than this tablet's.")
+        sizes = {each["ledger"]: each["size"] for each in receipt["ledgers"]}
+        if any(each["position"] >= sizes.get(each["ledger"], 0) for each in receipt["outcomes"]):
+            raise OtherHistory("The receipt names an entry that none of its signed checkpoints reaches.")
         for each in receipt["ledgers"]:
             self._check_head(each)
 

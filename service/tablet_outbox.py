@@ -171,6 +171,11 @@ class Outbox:
         rows = self.db.execute("SELECT subject, area, disclosure FROM disclosures WHERE refused IS NULL ORDER BY rowid LIMIT ?", (most,))
         return [dict(zip(("subject", "area", "disclosure"), row, strict=True)) for row in rows]
 
+    def try_disclosures_again(self, codes: Iterable[str]) -> None:
+        """Takes up again what was refused for a reason that may have passed."""
+        with self.changing():
+            self.db.executemany("UPDATE disclosures SET refused = NULL WHERE refused = ?", [(code,) for code in codes])
+
     def settle_disclosures(self, outcomes: list[dict[str, Any]]) -> None:
         """Forgets what the service has; what it refused is kept with the code, and not sent again.
 

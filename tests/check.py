@@ -15,7 +15,7 @@ from projections.engine import digest_of_rows, fold_lines
 from projections.recorded import Recorded, entry_of, read_line
 from service.database import reading
 from service.ledger.mapper import aggregate_of
-from service.ledger.note import Verifier, open_checkpoint
+from service.ledger.note import open_checkpoint, verifier_of_tablet
 from service.ledger.store import Ledgers
 from service.ledger.tables import events
 from service.ledger.tree import Frontier, leaf_hash
@@ -126,7 +126,7 @@ def check_seals(lines: list[bytes], entries: dict[int, bytes]) -> None:
     for line in lines:
         recorded = read_line(line)
         if recorded.topic == "tablet.enrolled":
-            key = Verifier(recorded["origin"], base64.b64decode(recorded["public_key"]))
+            key = verifier_of_tablet(recorded["origin"], base64.b64decode(recorded["public_key"]), recorded["algorithm"])
         if recorded.topic == "tablet.uploaded":
             frontier.extend(entries[seq] for seq in range(frontier.size, recorded["size"]))
             checkpoint = open_checkpoint(recorded["seal"], key)

@@ -14,10 +14,17 @@ from typing import Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from service.ledger import p256
+
 ED25519 = 0x01
 COSIGNATURE = 0x04
+P256 = 0xFF
+"""Of tablets only. C2SP leaves 0xff to types that it does not assign; its own 0x02 is ECDSA with DER signatures and ids without a name."""
+TYPES = {ED25519: b"\x01", COSIGNATURE: b"\x04", P256: b"\xffgridtrail-p256"}
+ALGORITHMS = {"ed25519": ED25519, "p256": P256}
+"""What tablets sign with, by the name that stands in their enrolment."""
 KEY_BYTES = 32
-SIGNATURE_BYTES = {ED25519: 64, COSIGNATURE: 72}
+SIGNATURE_BYTES = {ED25519: 64, COSIGNATURE: 72, P256: p256.SIGNATURE_BYTES}
 MOST_SIGNATURES = 100
 SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
@@ -62,7 +69,7 @@ def refuse_weak_key(public: bytes) -> None:
 
 def key_id(name: str, public: bytes, algorithm: int = ED25519) -> bytes:
     """The four bytes by which a signature line names its key."""
-    return sha256(name.encode() + b"\n" + bytes([algorithm]) + public).digest()[:4]
+    return sha256(name.encode() + b"\n" + TYPES[algorithm] + public).digest()[:4]
 
 
 def unbase64(text: str) -> bytes:
@@ -84,17 +91,15 @@ class Verifier:
     public: bytes
     algorithm: int = ED25519
     id: bytes = field(init=False)
-    _key: Ed25519PublicKey = field(init=False, repr=False, compare=False)
+    _key: Ed25519PublicKey | p256.PublicKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name or re.search(r"[\s+]", self.name):
             raise BadNote(f"{self.name!r} is not a key's name: it has no spaces and no plus sign")
         if self.algorithm not in SIGNATURE_BYTES:
-            raise BadNote(f"algorithm {self.algorithm:#04x} is neither Ed25519 nor a cosignature")
-        if len(self.public) != KEY_BYTES:
-            raise BadNote(f"an Ed25519 public key has {KEY_BYTES} bytes")
+            raise BadNote(f"algorithm {self.algorithm:#04x} is none of those that notes are signed with")
         object.__setattr__(self, "id", key_id(self.name, self.public, self.algorithm))
-        object.__setattr__(self, "_key", Ed25519PublicKey.from_public_bytes(self.public))
+        object.__setattr__(self, "_key", _public_key(self.public, self.algorithm))
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
@@ -104,13 +109,15 @@ class Verifier:
             raise BadNote("a verifier key is <name>+<id>+<key>")
         name, identifier, coded = parts
         key = unbase64(coded)
+        if key[:1] == TYPES[P256][:1]:
+            raise BadNote("only a tablet signs with P-256, and its key stands in its enrolment")
         verifier = cls(name, key[1:], key[0] if key else 0)
         if verifier.id.hex() != identifier:
             raise BadNote(f"the key of {name} has id {verifier.id.hex()}, not {identifier}")
         return verifier
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([self.algorithm]) + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(TYPES[self.algorithm] + self.public).decode()}"
 
     def check(self, text: str, signature: bytes) -> None:
         """BadNote unless this key signed the text."""
@@ -126,12 +133,35 @@ class Verifier:
             raise BadNote(f"the signature of {self.name} is wrong") from None
 
 
+def verifier_of_tablet(origin: str, public: bytes, algorithm: str) -> Verifier:
+    """What opens the seals of a tablet: its key, and the algorithm that its enrolment bound it to. BadNote for any other."""
+    if algorithm not in ALGORITHMS:
+        raise BadNote(f"{algorithm!r} is not an algorithm that tablets sign with")
+    return Verifier(origin, public, ALGORITHMS[algorithm])
+
+
+def _public_key(public: bytes, algorithm: int) -> Ed25519PublicKey | p256.PublicKey:
+    """The key that verifies. BadNote where the bytes are none of the algorithm."""
+    if algorithm == P256:
+        try:
+            return p256.PublicKey(public)
+        except p256.BadPoint as wrong:
+            raise BadNote(str(wrong)) from wrong
+    if len(public) != KEY_BYTES:
+        raise BadNote(f"an Ed25519 public key has {KEY_BYTES} bytes")
+    return Ed25519PublicKey.from_public_bytes(public)
+
+
+PrivateKey = Ed25519PrivateKey | p256.PrivateKey
+
+
 class Signer:
     """A named private key. The name is the origin of what it signs."""
 
-    def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
+    def __init__(self, name: str, private_key: PrivateKey) -> None:
         self.private_key = private_key
-        self.verifier = Verifier(name, private_key.public_key().public_bytes_raw())
+        algorithm = P256 if isinstance(private_key, p256.PrivateKey) else ED25519
+        self.verifier = Verifier(name, private_key.public_key().public_bytes_raw(), algorithm)
 
     @property
     def name(self) -> str:
@@ -223,7 +253,7 @@ class Checkpoint:
             raise BadNote("a root has 32 bytes")
         return cls(origin, int(size), plain)
 
-    def sign(self, private_key: Ed25519PrivateKey) -> str:
+    def sign(self, private_key: PrivateKey) -> str:
         """The signed checkpoint, under the key that bears the origin's name."""
         return sign_note(self.text(), Signer(self.origin, private_key))
 

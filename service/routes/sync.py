@@ -36,7 +36,7 @@ def upload_batch() -> Any:
     """Upload a batch of entries: each becomes an event or a kept refusal, all at once, and the receipt says which."""
     pieces, state, began = gridtrail(), tablet(), time.perf_counter()
     body = read_body(request.headers, open_stream(), pieces.config)
-    batch = decode_batch(body, state.origin, state.public_key, pieces.config)
+    batch = decode_batch(body, state.verifier, pieces.config)
     receipt = pieces.uploads.take(state, batch)
     count_batch(receipt["outcomes"], time.perf_counter() - began)
     return Response(orjson.dumps(receipt), content_type="application/json")

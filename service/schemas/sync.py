@@ -23,12 +23,14 @@ class EnrolmentCode(ma.Schema.from_dict(shown(String, "id", "code", "url", "pers
 
 
 class Enrolling(ma.Schema):
-    """A code, a public key (base64 of its 32 bytes), and the signature that shows the private one."""
+    """A code, a public key (base64: 32 bytes of Ed25519, or 65 of P-256), and the signature that shows the private one."""
 
     code = String(required=True, validate=ma.validate.Length(1, 80))
-    public_key = String(required=True, validate=ma.validate.Length(1, 64))
+    public_key = String(required=True, validate=ma.validate.Length(1, 128))
     proof = String(required=True, validate=ma.validate.Length(1, 128))
-    algorithm = String(load_default="ed25519", validate=ma.validate.Length(1, 16))
+    algorithm = String(
+        load_default="ed25519", validate=ma.validate.Length(1, 16), metadata={"description": "ed25519 or p256: what the key signs with."}
+    )
     label = text(120)
 
 

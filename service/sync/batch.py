@@ -139,14 +139,14 @@ def _inflate(body: bytes, limit: int) -> bytes:
     return plain
 
 
-def decode_batch(body: bytes, origin: str, public_key: bytes, config: Config) -> Batch:
+def decode_batch(body: bytes, tablet: Verifier, config: Config) -> Batch:
     """The batch in a body: seal verified with the tablet's key, entries numbered one after another. Problem otherwise."""
     if not body.endswith(b"\n"):
         raise Problem("no_seal", "The body is cut short: its last line does not end.")
     if body.count(b"\n") > config.batch_max_entries + 1:
         raise Problem("too_many_entries", "Send fewer entries at a time.", max_entries=config.batch_max_entries)
     raws = body[:-1].split(b"\n")
-    seal = _seal_of(raws.pop(), origin, public_key, config.entry_max_depth)
+    seal = _seal_of(raws.pop(), tablet, config.entry_max_depth)
     for index, raw in enumerate(raws):
         if len(raw) > config.entry_max_bytes:
             raise Problem("entry_too_large", "An entry is longer than allowed.", max_entry_bytes=config.entry_max_bytes, line=index + 1)
@@ -161,7 +161,7 @@ def decode_batch(body: bytes, origin: str, public_key: bytes, config: Config) ->
     return Batch([line_of(seal.base_size + index, raw, config.entry_max_depth) for index, raw in enumerate(raws)], seal)
 
 
-def _seal_of(raw: bytes, origin: str, public_key: bytes, depth: int) -> Seal:
+def _seal_of(raw: bytes, tablet: Verifier, depth: int) -> Seal:
     try:
         said = strict_loads(raw, depth)
     except NotStrict as wrong:
@@ -173,7 +173,7 @@ def _seal_of(raw: bytes, origin: str, public_key: bytes, depth: int) -> Seal:
         raise Problem("bad_seal", fault)
     try:
         base_root = unbase64(said["base"]["root"])
-        checkpoint = open_checkpoint(said["seal"], Verifier(origin, public_key))
+        checkpoint = open_checkpoint(said["seal"], tablet)
     except (BadNote, UnsupportedAlgorithm) as wrong:
         raise Problem("wrong_seal", f"The seal does not verify with this tablet's key: {wrong}") from wrong
     if len(base_root) != 32:

@@ -12,8 +12,6 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from domain.aggregate import Act, Fact
 from domain.areas import ledger_of, lies_within
@@ -23,7 +21,7 @@ from projections import areas, people
 from service.database import reading, writing
 from service.identity import ADDRESS_FACTOR, ATTEMPTS, digest_of
 from service.ledger.mapper import draft_of
-from service.ledger.note import BadNote, WeakKey, refuse_weak_key, unbase64
+from service.ledger.note import ALGORITHMS, BadNote, WeakKey, refuse_weak_key, unbase64, verifier_of_tablet
 from service.ledger.tree import Frontier
 from service.problems import CATALOGUE, Problem
 from service.scope import OFFICER, WORKER, Actor, OutOfScope, authorise
@@ -49,6 +47,7 @@ CATALOGUE.update(
 
 CODE_ATTEMPTS = 5
 ALGORITHM = "ed25519"
+"""What a tablet signs with that does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +130,15 @@ class Enrolment:
         if row.expires_at <= utc_text(self.clock()):
             raise Problem("code_expired", "Ask for a new code.")
         self._count_try(hashed)
-        _must_prove(public, proof_text(code, public_key), proof)
+        _must_prove(public, proof_text(code, public_key), proof, algorithm)
         token = secrets.token_urlsafe(32)
         with writing(self.database) as conn:
             row = conn.execute(sa.select(enrolment_codes).where(enrolment_codes.c.code_hash == hashed).with_for_update()).one()
-            state = self._again(conn, row, public, token) if row.used_at else self._enrolled(conn, row, public, algorithm, label, token)
+            state = (
+                self._again(conn, row, public, algorithm, token)
+                if row.used_at
+                else self._enrolled(conn, row, public, algorithm, label, token)
+            )
         self.gridtrail.follower.catch_up(state["ledger"], models=["tablets"])
         return self._welcome(state, token)
 
@@ -171,11 +174,11 @@ class Enrolment:
         self.gridtrail.ledgers.append(conn, code.ledger, drafts)
         return state
 
-    def _again(self, conn: sa.Connection, code: Any, public: bytes, token: str) -> dict[str, Any]:
+    def _again(self, conn: sa.Connection, code: Any, public: bytes, algorithm: str, token: str) -> dict[str, Any]:
         """The answer got lost: the same code and key get the same tablet with a new token, as long as it has uploaded nothing."""
         mine = (tablet_states.c.ledger == code.ledger) & (tablet_states.c.tablet == code.tablet)
         row = conn.execute(sa.select(tablet_states).where(mine)).mappings().one()
-        if row["public_key"] != public or row["size"] or row["status"] != ACTIVE:
+        if (row["public_key"], row["algorithm"]) != (public, algorithm) or row["size"] or row["status"] != ACTIVE:
             raise Problem("code_used", "Ask for a new code.")
         conn.execute(tablet_states.update().where(mine).values(token_hash=digest_of(token)))
         return dict(row)
@@ -252,13 +255,16 @@ def limits_of(config: Any) -> dict[str, int]:
 
 
 def _public_key(text: str, algorithm: str) -> bytes:
-    if algorithm != ALGORITHM:
-        raise Problem("bad_key", f"The algorithm must be {ALGORITHM}.")
+    """The bytes of a key that the algorithm can verify with. Problem otherwise."""
+    if algorithm not in ALGORITHMS:
+        raise Problem("bad_key", f"The algorithm must be one of {', '.join(ALGORITHMS)}.", algorithms=list(ALGORITHMS))
     try:
         public = unbase64(text)
-        if len(public) != 32:
+        if algorithm == ALGORITHM and len(public) != 32:
             raise Problem("bad_key", "An Ed25519 public key has 32 bytes, sent as standard base64.")
-        refuse_weak_key(public)
+        verifier_of_tablet("tablet", public, algorithm)
+        if algorithm == ALGORITHM:
+            refuse_weak_key(public)
     except BadNote as wrong:
         raise Problem("bad_key", str(wrong)) from wrong
     except WeakKey as wrong:
@@ -266,11 +272,13 @@ def _public_key(text: str, algorithm: str) -> bytes:
     return public
 
 
-def _must_prove(public: bytes, text: bytes, proof: str) -> None:
+def _must_prove(public: bytes, text: bytes, proof: str, algorithm: str = ALGORITHM) -> None:
+    """Problem unless the proof is a signature of the text, under the key and its algorithm."""
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(unbase64(proof), text)
-    except (BadNote, InvalidSignature, ValueError) as wrong:
-        raise Problem("bad_proof", "proof must be the Ed25519 signature, in base64, of the text that the protocol names.") from wrong
+        verifier_of_tablet("tablet", public, algorithm).check(text.decode(), unbase64(proof))
+    except BadNote as wrong:
+        said = f"proof must be the {algorithm} signature, 64 bytes in base64, of the text that the protocol names"
+        raise Problem("bad_proof", f"{said}: {wrong}.") from wrong
 
 
 def _guesser(address: str) -> str:

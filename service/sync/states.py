@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from service.database import looking
 from service.ledger.bulk import on_sqlite
+from service.ledger.note import Verifier, verifier_of_tablet
 
 
 class State(NamedTuple):
@@ -27,6 +28,11 @@ class State(NamedTuple):
     size: int
     frontier: bytes
     stream_version: int
+
+    @property
+    def verifier(self) -> Verifier:
+        """What opens this tablet's seals."""
+        return verifier_of_tablet(self.origin, self.public_key, self.algorithm)
 
 
 class LostRace(Exception):

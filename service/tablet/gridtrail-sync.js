@@ -1193,12 +1193,13 @@ export class Tablet extends EventTarget {
    */
   keepInSync({ everyMs = EVERY_MS } = {}) {
     this.stop();
-    let [timer, failures, going, due] = [null, 0, false, 0];
+    let [timer, failures, going, again, due] = [null, 0, false, false, 0];
     const later = (ms) => {
       clearTimeout(timer);
       timer = setTimeout(turn, ms);
     };
     const turn = async () => {
+      again = going;
       if (going) return;
       going = true;
       let wait = everyMs;
@@ -1214,7 +1215,8 @@ export class Tablet extends EventTarget {
         if (fault instanceof Unreachable) wait = Math.min(everyMs, retry + jitter(failures + 2));
       }
       going = false;
-      if (timer !== undefined) later(wait);
+      // Whoever asked meanwhile may have recorded something that this turn did not see.
+      if (timer !== undefined) later(again ? Math.max(0, due - Date.now()) : wait);
     };
     const soon = () => later(Math.max(0, due - Date.now()));
     const online = () => later(Math.max(Math.random() * RECONNECT_MS, due - Date.now()));

@@ -50,7 +50,7 @@ class Story(Town):
 
     def tell(self) -> None:
         """Visits, patrols, a case from report to close, a refused entry that is re-applied, one dismissed, a fork, a revoked tablet."""
-        li, wang, qian = self.hand("li"), self.hand("wang"), self.hand("qian")
+        li, wang, qian = self.hand("li"), self.hand("wang", "p256"), self.hand("qian")
         moved = self.hand("moved")
         for hand, area, count in ((li, A1, 130), (wang, A2, 130), (qian, B1, 12)):
             for first in range(0, count, 65):

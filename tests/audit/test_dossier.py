@@ -25,10 +25,10 @@ from projections import case_history
 from projections.sight import EVERYTHING
 from service.audit.dossiers import page, words
 from service.audit.dossiers.script import script
-from service.audit.dossiers.verifier import main, manifest_bytes
+from service.audit.dossiers.verifier import main, manifest_bytes, signed_by
 from service.audit.dossiers.zones import zone_of
 from service.database import open_database, reading, writing
-from service.ledger import schema
+from service.ledger import p256, schema
 from service.ledger.note import COSIGNATURE, Verifier
 from service.ledger.store import Draft
 from service.personal.vault import Kept, digest_of
@@ -57,10 +57,10 @@ class Told:
         return str(self.town.gridtrail.signer.verifier)
 
 
-def tell(database: sa.Engine, folder: Path) -> Told:
+def tell(database: sa.Engine, folder: Path, algorithm: str = "ed25519") -> Told:
     """A case through all four steps: on a tablet and at the console, with a photo and a refused entry."""
     town = Town(database, folder, root_log_s=0, publish_s=1)
-    li, zhao, feng = (town.tablet(name) for name in ("li", "zhao", "feng"))
+    li, zhao, feng = town.tablet("li", algorithm=algorithm), town.tablet("zhao"), town.tablet("feng")
     case, photo = str(uuid4()), hashlib.sha256(JPEG).hexdigest()
 
     def say(tablet: Any, kind: str, minutes: float = 3, **said: Any) -> None:
@@ -154,6 +154,52 @@ sys.meta_path.insert(0, Only())
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
+
+
+@pytest.fixture(scope="module")
+def other_kind(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """The same case, reported on a tablet whose browser had no Ed25519."""
+    engine = open_database("sqlite://")
+    schema.create_all(engine)
+    return tell(engine, tmp_path_factory.mktemp("other_kind"), "p256")
+
+
+def test_a_tablet_that_signs_with_p256_is_verified_by_the_script_alone(other_kind: Told, verifier: Path, tmp_path: Path):
+    path = tmp_path / "case.zip"
+    path.write_bytes(other_kind.dossier())
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", ISOLATED, str(verifier), str(path), "--key", other_kind.key],
+        capture_output=True, text=True, cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "utf-8"}, timeout=60,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
+    files = files_of(path.read_bytes())
+    assert b"ECDSA P-256" in files["index.en.html"]
+    assert b"Ed25519" in files["index.en.html"], "two tablets of this case sign with the one, one with the other"
+
+
+def test_a_seal_of_p256_that_is_changed_is_found(other_kind: Told, tmp_path: Path):
+    files = files_of(other_kind.dossier())
+    enrolled = next(json.loads(plain) for name, plain in files.items() if name.startswith("ledgers/") and b'"algorithm":"p256"' in plain)
+    tablet = enrolled["stream"]
+    name = next(each for each in files if each.startswith(f"tablets/{tablet}/") and each.endswith(".tlog-proof"))
+    head, _, coded = files[name].decode().rstrip("\n").rpartition(" ")
+    plain = bytearray(base64.b64decode(coded))
+    for at, what in ((0, "key id"), (10, "signature")):
+        spoiled = bytearray(plain)
+        spoiled[at] ^= 1
+        changed = {**files, name: f"{head} {base64.b64encode(spoiled).decode()}\n".encode()}
+        status, said = verify(written(relisted(changed), tmp_path), "--key", other_kind.key)
+        assert status == 1, (what, said)
+
+
+@pytest.mark.parametrize(("signature", "holds"), [("own", True), ("short", False), ("long", False), ("other", False)])
+def test_the_script_judges_p256_as_the_service_does(signature: str, holds: bool):
+    key, text = p256.PrivateKey.generate(), b"text"
+    made = {"own": key.sign(text), "short": key.sign(text)[:-1], "long": key.sign(text) + b"\0", "other": key.sign(b"other")}[signature]
+    public = key.public_key().public_bytes_raw()
+    assert signed_by(public, made, text, "p256") is holds
+    for broken in (public[:-1], public + b"\0", b"\x02" + public[1:33], b"\x04" + bytes(64)):
+        assert not signed_by(broken, made, text, "p256")
 
 
 def test_the_same_state_gives_the_same_bytes(told: Told, whole: bytes):

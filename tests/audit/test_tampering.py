@@ -1,5 +1,6 @@
 """Every kind of tampering with a real database, behind the service's back, is found at its place and by its kind."""
 
+import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,9 @@ from service.audit.verifying.faults import Findings
 from service.audit.verifying.run import Verified, verify
 from service.audit.verifying.sources import Wanted, open_source
 from service.audit.verifying.vaults import FromVault
+from service.ledger import p256
 from service.ledger.keys import seed_of
+from service.ledger.note import split_note, verifier_of_tablet
 from service.ledger.tables import events, ledgers
 from service.personal.tables import disclosures
 from service.sync.tables import tablet_states
@@ -272,6 +275,13 @@ def test_a_tablets_state_changed(copy: Copy) -> None:
     assert [fault.kind for fault in findings.faults] == ["state_wrong"]
 
 
+def test_a_tablets_algorithm_changed_in_its_state(copy: Copy) -> None:
+    with copy.engine.begin() as conn:
+        conn.execute(sa.update(tablet_states).where(tablet_states.c.algorithm == "p256").values(algorithm="ed25519"))
+    findings = audit(copy)
+    assert [(fault.kind, "algorithm" in fault.detail) for fault in findings.faults] == [("state_wrong", True)]
+
+
 def test_a_value_taken_out_of_the_vault(copy: Copy) -> None:
     with copy.engine.begin() as conn:
         digest, ledger = conn.execute(sa.select(disclosures.c.digest, disclosures.c.ledger).order_by(disclosures.c.digest)).first()
@@ -296,6 +306,37 @@ def test_a_seal_removed(copy: Copy) -> None:
     findings = audit(copy)
     assert "entry_unsealed" in resigned(findings)
     assert place - 1 in places(findings, "entry_unsealed")
+
+
+@pytest.mark.parametrize(("own", "other"), [("ed25519", "p256"), ("p256", "ed25519"), ("p256", "es256")])
+def test_a_key_that_is_said_to_be_of_another_algorithm(copy: Copy, own: str, other: str) -> None:
+    lines = copy.lines(SUB_A)
+    enrolled = [orjson.loads(line) for line in lines if b'"topic":"tablet.enrolled"' in line]
+    place = next(each["position"] for each in enrolled if each["state"]["data"]["algorithm"] == own)
+    lines[place] = line_like(lines[place], place, lambda told: {**told, "data": {**told["data"], "algorithm": other}})
+    copy.rewrite(SUB_A, lines)
+    findings = audit(copy)
+    assert "seal_wrong" in resigned(findings)
+    assert place in places(findings, "seal_wrong")
+
+
+def test_a_seal_by_another_key_of_the_same_kind(copy: Copy) -> None:
+    lines = copy.lines(SUB_A)
+    enrolled = next(each for each in map(orjson.loads, lines) if each["state"].get("data", {}).get("algorithm") == "p256")
+    place = next(
+        each["position"] for each in map(orjson.loads, lines) if each["stream"] == enrolled["stream"] and each["topic"] == "tablet.uploaded"
+    )
+
+    def forged(told: dict[str, Any]) -> dict[str, Any]:
+        origin = enrolled["state"]["origin"]
+        known = verifier_of_tablet(origin, base64.b64decode(enrolled["state"]["data"]["public_key"]), "p256")
+        text, _ = split_note(told["seal"])
+        signature = base64.b64encode(known.id + p256.PrivateKey.generate().sign(text.encode())).decode()
+        return {**told, "seal": f"{text}\n— {origin} {signature}\n"}
+
+    lines[place] = line_like(lines[place], place, forged)
+    copy.rewrite(SUB_A, lines)
+    assert places(audit(copy), "seal_wrong") == [place]
 
 
 def test_an_entry_that_its_tablet_never_sealed(copy: Copy) -> None:

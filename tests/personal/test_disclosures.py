@@ -11,6 +11,7 @@ from domain.personal import digest_of, item_of, make_disclosure
 from projections.recorded import read_line
 from service.access import ACCESS_LOG
 from service.database import reading, writing
+from service.personal import bringing
 from service.personal.brought import UNNAMED_DAYS, drop_unnamed
 from service.personal.tables import disclosures
 from service.scope import Actor, Grant, NotYourRole, OutOfScope
@@ -91,6 +92,18 @@ def test_values_are_sent_before_the_batch_and_again_after_it_and_hold_nothing_up
     assert len(li.outbox.disclosures(10)) == 2
     town.network.after = lambda: None
     assert (li.sync().disclosures, li.outbox.disclosures(10)) == (2, [])
+
+
+def test_a_value_that_is_refused_for_now_is_brought_once_the_entries_are_recorded(town: Town, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bringing, "MOST_UNNAMED", 0)
+    li = town.tablet("li")
+    visit(town, li)
+    told = li.sync()
+    assert (told.recorded, told.disclosures) == (1, 0)
+    town.gridtrail.follower.catch_up()
+    assert li.sync().disclosures == 2
+    assert li.outbox.disclosures(10) == []
+    assert values(get(town, li.outbox.fact("token"), "/v1/sync/personal?household=H-1")) == {"need_voiced": NEED, "resident_name": NAME}
 
 
 def test_a_tablet_that_dies_at_any_step_keeps_the_value_until_the_service_has_it(town: Town):

@@ -22,7 +22,7 @@ def hand(quiet_town: Town) -> Hand:
 
 
 def decoded(hand: Hand, body: bytes):
-    return decode_batch(body, hand.origin, hand.key.public_key().public_bytes_raw(), hand.town.gridtrail.config)
+    return decode_batch(body, hand.verifier, hand.town.gridtrail.config)
 
 
 def test_a_body_cut_at_any_byte_is_never_taken_for_a_whole_one(hand: Hand) -> None:
@@ -102,13 +102,12 @@ def test_what_is_not_one_whole_gzip_member_is_refused(hand: Hand, spoil) -> None
 
 def test_limits_are_told_with_the_refusal(hand: Hand) -> None:
     small = replace(hand.town.gridtrail.config, batch_max_entries=2, entry_max_bytes=300)
-    public = hand.key.public_key().public_bytes_raw()
     for lines, code, fact in (
         ([hand.entry(seq) for seq in range(3)], "too_many_entries", {"max_entries": 2}),
         ([hand.entry(0, boot="b" * 300)], "entry_too_large", {"max_entry_bytes": 300, "line": 1}),
     ):
         with pytest.raises(Problem) as no:
-            decode_batch(hand.body(lines, base=Frontier()), hand.origin, public, small)
+            decode_batch(hand.body(lines, base=Frontier()), hand.verifier, small)
         assert (no.value.code, no.value.status, no.value.facts) == (code, 413, fact)
 
 

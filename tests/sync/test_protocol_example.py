@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.personal import read_disclosure, value_fault
 from service.config import Config
+from service.ledger import p256
+from service.ledger.note import Verifier, open_checkpoint, verifier_of_tablet
 from service.sync.batch import decode_batch
 from service.sync.codes import canonical_code, proof_text
 from service.sync.enrolment import _must_prove
@@ -79,6 +81,20 @@ def test_the_tree_and_the_seal(example: SimpleNamespace) -> None:
 
 def test_the_service_takes_the_body(example: SimpleNamespace) -> None:
     public = base64.b64decode(example.public_key.strip())
-    batch = decode_batch(example.body.encode(), example.checkpoint.split("\n")[0], public, Config())
+    batch = decode_batch(example.body.encode(), Verifier(example.checkpoint.split("\n")[0], public), Config())
     assert [line.fault for line in batch.lines] == [None, None]
     assert batch.seal.checkpoint.size == 2
+
+
+def test_the_same_by_a_key_of_p256(example: SimpleNamespace) -> None:
+    """Its signatures differ each time, so the page's own are verified, and whatever else follows from the key is made again."""
+    key = p256.PrivateKey.from_private_bytes(bytes.fromhex(example.p256_secret.strip()))
+    public = key.public_key().public_bytes_raw()
+    assert example.p256_public_key == b64(public) + "\n"
+    code = example.proof_text.split("\n")[1]
+    _must_prove(public, proof_text(code, b64(public)), example.p256_proof.strip(), "p256")
+    origin = example.checkpoint.split("\n")[0]
+    key_id = sha256(origin.encode() + b"\n\xffgridtrail-p256" + public)[:4]
+    assert example.p256_key_id == key_id.hex() + "\n"
+    checkpoint = open_checkpoint(example.p256_seal, verifier_of_tablet(origin, public, "p256"))
+    assert checkpoint.text() == example.checkpoint

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.config import Config
-from service.ledger.note import Checkpoint
+from service.ledger import p256
+from service.ledger.note import Checkpoint, PrivateKey, Verifier, verifier_of_tablet
 from service.ledger.tree import Frontier, leaf_hash
 from service.scope import Actor, Grant
 from service.sync.codes import proof_text
@@ -42,6 +43,11 @@ OFFICER = Actor(str(uuid5(PEOPLE, "chen")), (Grant("officer", SUB_A),))
 def person(name: str) -> str:
     """The id of one of the cast."""
     return str(uuid5(PEOPLE, name))
+
+
+def new_key(algorithm: str = "ed25519") -> PrivateKey:
+    """A key that a tablet could have."""
+    return p256.PrivateKey.generate() if algorithm == "p256" else Ed25519PrivateKey.generate()
 
 
 class HandClock:
@@ -126,9 +132,9 @@ class Town:
             "sleep": lambda _: None, "chance": lambda: 0.5,
         }  # fmt: skip
 
-    def hand(self, name: str) -> "Hand":
+    def hand(self, name: str, algorithm: str = "ed25519") -> "Hand":
         """A tablet whose every byte the test writes itself."""
-        return Hand(self, name)
+        return Hand(self, name, algorithm)
 
     def events(self, topic: str | None = None) -> list[dict[str, Any]]:
         """All recorded lines of a topic, or of what tablets sent."""
@@ -146,15 +152,20 @@ class Town:
 class Hand:
     """A tablet by hand: a key, a token, a tree."""
 
-    def __init__(self, town: Town, name: str) -> None:
-        self.town = town
-        self.key = Ed25519PrivateKey.generate()
+    def __init__(self, town: Town, name: str, algorithm: str = "ed25519") -> None:
+        self.town, self.algorithm = town, algorithm
+        self.key = new_key(algorithm)
         public = base64.b64encode(self.key.public_key().public_bytes_raw()).decode()
         code = town.code(name)
         proof = base64.b64encode(self.key.sign(proof_text(code, public))).decode()
-        told = town.gridtrail.enrolment.enrol(code, public, proof)
+        told = town.gridtrail.enrolment.enrol(code, public, proof, algorithm=algorithm)
         self.token, self.origin, self.id, self.ledger = told["token"], told["origin"], told["tablet"], told["ledger"]
         self.frontier = Frontier()
+
+    @property
+    def verifier(self) -> Verifier:
+        """What opens its seals."""
+        return verifier_of_tablet(self.origin, self.key.public_key().public_bytes_raw(), self.algorithm)
 
     def entry(self, seq: int, kind: str = "visit.made", area: str = A1, data: Any = None, **members: Any) -> bytes:
         """The bytes of an entry."""

@@ -27,6 +27,7 @@ from service.audit.dossiers.words import (
 UTC = timezone.utc  # noqa: UP017 - Python 3.9 knows no datetime.UTC
 KNOWN_ELSEWHERE = {"by", "role", "tablet", "happened_at", "day", "area", "holder", "from_holder", "entry", "data", "photos", "personal"}
 KNOWN_ELSEWHERE |= {"overtime", *DEADLINES}
+SIGNS = {"ed25519": "Ed25519", "p256": "ECDSA P-256"}
 LATE_S = 120
 """Seconds between happening and recording from which the page says so."""
 
@@ -374,13 +375,19 @@ class Page:
                     (self.word("tablet"), f'<span class="code">{esc(line["stream"])}</span>'),
                     (self.word("who"), f'<span class="code">{esc(fields.get("person") or "")}</span>' if fields.get("person") else ""),
                     (self.word("at"), self.moment(fields["happened_at"])),
-                    (self.word("key"), f'<span class="code">{esc(fields["public_key"])}</span>' if fields.get("public_key") else ""),
+                    (self.word("key"), self.key_of(fields)),
                     (self.word("seal"), sealed),
                     (FIELDS["reason"][self.at], esc(fields.get("reason") or "")),
                     (self.word("line"), self.where(place, line)),
                 ]
             )
             self.out.append("</div>\n")
+
+    def key_of(self, fields):
+        """The key that a tablet was enrolled with, and what it signs with; nothing of other facts."""
+        if not fields.get("public_key"):
+            return ""
+        return f'{esc(SIGNS.get(fields["algorithm"], fields["algorithm"]))} <span class="code">{esc(fields["public_key"])}</span>'
 
     def proofs(self):
         self.section("proofs")

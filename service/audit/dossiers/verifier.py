@@ -1,6 +1,6 @@
 """Verifies a dossier: every file, proof, seal, signature, photo and personal value, and that the page says what the lines say.
 
-The last part of verify.py: the standard library, and ``cryptography`` for Ed25519, are all it needs.
+The last part of verify.py: the standard library, and ``cryptography`` for signatures, are all it needs.
 """
 
 import argparse
@@ -32,6 +32,7 @@ Exit status: 0 all holds under the keys that you gave, 1 something does not hold
 
 KIND = "gridtrail-dossier/1"
 ED25519, COSIGNATURE = 1, 4
+TYPES = {"ed25519": bytes([ED25519]), "p256": b"\xffgridtrail-p256"}
 PROOF = "c2sp.org/tlog-proof@v1"
 MOST_FILES, MOST_TEXT = 200_000, 1 << 20
 LINE_PATH = re.compile(r"ledgers/(\d{4}|\d{6}|\d{9})/(0|[1-9]\d{0,17})\.json")
@@ -142,23 +143,38 @@ class Key:
             self.type, self.public = plain[0], plain[1:]
         except (ValueError, IndexError):
             raise Unreadable(f"{vkey!r} is not a verifier key (name+id+base64).") from None
-        if len(self.public) != 32 or self.type not in (ED25519, COSIGNATURE) or key_id(self.name, self.type, self.public) != identifier:
+        if len(self.public) != 32 or self.type not in (ED25519, COSIGNATURE) or key_id(self.name, plain[:1], self.public) != identifier:
             raise Unreadable(f"{vkey!r} is not a verifier key: its id does not fit.")
 
 
 def key_id(name, kind, public):
-    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4].hex()
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:4].hex()
 
 
-def signed_by(public, signature, message):
+def signed_by(public, signature, message, algorithm="ed25519"):
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+        if algorithm == "p256":
+            verify_p256(public, signature, message)
+        else:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def verify_p256(public, signature, message):
+    """ECDSA over P-256 with SHA-256: an uncompressed point; r and s side by side. ValueError or InvalidSignature otherwise."""
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    if len(public) != 65 or public[0] != 4 or len(signature) != 64:
+        raise ValueError("not the form of P-256")
+    numbers = [int.from_bytes(half, "big") for half in (signature[:32], signature[32:])]
+    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
+    key.verify(utils.encode_dss_signature(*numbers), message, ec.ECDSA(SHA256()))
 
 
 class Note:
@@ -187,13 +203,13 @@ class Note:
             raise ValueError("a signature line is wrong")
         return match[1], plain[:4].hex(), plain[4:]
 
-    def signed(self, publics):
-        """Fault unless one of these Ed25519 keys signed it under the name of its origin, and none of them wrongly."""
+    def signed(self, publics, algorithm="ed25519"):
+        """Fault unless one of these keys signed it under the name of its origin, and none of them wrongly."""
         found = False
         for public in publics:
             for name, identifier, signature in self.signatures:
-                if name == self.origin and identifier == key_id(name, ED25519, public):
-                    if not signed_by(public, signature, self.text.encode()):
+                if name == self.origin and identifier == key_id(name, TYPES[algorithm], public):
+                    if not signed_by(public, signature, self.text.encode(), algorithm):
                         raise Fault(f"{self.name}: the signature of {self.origin} is wrong.")
                     found = True
         if not found:
@@ -202,7 +218,7 @@ class Note:
     def cosigned(self, witness):
         """The time (seconds since 1970) at which a witness cosigned it. Fault where it did not."""
         for name, identifier, signature in self.signatures:
-            if name == witness.name and identifier == key_id(name, witness.type, witness.public) and len(signature) == 72:
+            if name == witness.name and identifier == key_id(name, bytes([witness.type]), witness.public) and len(signature) == 72:
                 time = int.from_bytes(signature[:8], "big")
                 if signed_by(witness.public, signature[8:], f"cosignature/v1\ntime {time}\n{self.text}".encode()):
                     return time
@@ -397,7 +413,7 @@ class Dossier:
         for line in self.lines.values():
             fields = fields_of(line)
             if line["topic"] == "tablet.enrolled":
-                keys[line["stream"]] = (fields["origin"], unbase64(fields["public_key"]))
+                keys[line["stream"]] = (fields["origin"], unbase64(fields["public_key"]), fields["algorithm"])
             if line["topic"] == "tablet.uploaded":
                 seals.setdefault(line["stream"], set()).add(fields["seal"])
         self.seals: dict = {}
@@ -411,7 +427,9 @@ class Dossier:
     def entry(self, name, entry, tablet, seq, keys, seals):
         if tablet not in keys:
             raise Fault(f"{name}: the line that enrolled the tablet is missing, and with it the tablet's key.")
-        origin, public = keys[tablet]
+        origin, public, algorithm = keys[tablet]
+        if algorithm not in TYPES:
+            raise Fault(f"{name}: the tablet signs with {algorithm}, which this script does not know.")
         self.used |= {f"{name}.entry", f"{name}.tlog-proof"}
         if self.folder.read(f"{name}.entry") != entry:
             raise Fault(f"{name}.entry is not what stands in the recorded line.")
@@ -422,7 +440,7 @@ class Dossier:
             raise Fault(f"{name}.tlog-proof is sealed by {proof.note.origin}, not by {origin}.")
         if proof.note.note not in seals.get(tablet, ()):
             raise Fault(f"{name}.tlog-proof: this seal stands in no recorded upload of the tablet.")
-        proof.note.signed([public])
+        proof.note.signed([public], algorithm)
         proof.proves(entry)
         self.seals[tablet, seq] = proof.note.size
 

@@ -183,7 +183,7 @@ PAGE = {
     "asked": ("It wanted to record", "原拟记录"),
     "tablets": ("Tablets", "平板"),
     "tablets_none": ("No tablet had a part in this case; all of it was said at the console.", "本案未使用平板，均在后台办理。"),
-    "key": ("Enrolled public key (Ed25519)", "登记公钥（Ed25519）"),
+    "key": ("Enrolled public key", "登记公钥"),
     "seal": ("Seal", "封印"),
     "seal_of": ("entries sealed and signed by the tablet", "个条目由平板封存并签名"),
     "proofs": ("Proofs", "证明"),

@@ -74,6 +74,7 @@ class Enrolled:
     area: str
     origin: str
     public_key: str
+    algorithm: str
 
 
 class AreasAt:
@@ -168,7 +169,7 @@ class Knowledge:
 
     def _learn_tablet(self, event: Recorded) -> None:
         if event.topic == "tablet.enrolled":
-            told = [event[name] for name in ("person", "area", "origin", "public_key")]
+            told = [event[name] for name in ("person", "area", "origin", "public_key", "algorithm")]
             self.tablets.setdefault(event.stream, Enrolled(event.stream, event.ledger, *told))
         elif event.topic != "tablet.forked":
             last_valid = event["last_valid"] if event.topic == "tablet.revoked" else None

@@ -46,6 +46,7 @@ def _compare(row: Mapping[str, Any], knowledge: Knowledge, walked: Walked, findi
         "area": enrolled.area,
         "origin": enrolled.origin,
         "public_key": unbase64(enrolled.public_key),
+        "algorithm": enrolled.algorithm,
     }
     if tablet in walked.tablets:
         right["size"], right["frontier"] = walked.tablets[tablet]

@@ -16,7 +16,7 @@ from projections.recorded import Recorded
 from service.audit.verifying.crossing import Crossing, Leaf, Upload
 from service.audit.verifying.faults import Findings
 from service.audit.verifying.knowledge import Knowledge
-from service.ledger.note import BadNote, Checkpoint, Verifier, open_checkpoint
+from service.ledger.note import BadNote, Checkpoint, Verifier, open_checkpoint, verifier_of_tablet
 from service.ledger.tree import Frontier, leaf_hash
 from service.sync.clocks import FIRST, TRUSTED_SKEW_MS
 
@@ -126,7 +126,7 @@ class Tablets:
     def enrolled(self, event: Recorded) -> None:
         """Takes in the key of a tablet."""
         try:
-            verifier = Verifier(event["origin"], base64.b64decode(event["public_key"], validate=True))
+            verifier = verifier_of_tablet(event["origin"], base64.b64decode(event["public_key"], validate=True), event["algorithm"])
         except (BadNote, ValueError, TypeError) as wrong:
             verifier = None
             self.report("seal_wrong", event.position, f"the enrolled key of tablet {event.stream} is none: {wrong}")
