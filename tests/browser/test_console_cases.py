@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -279,3 +280,59 @@ def test_a_phone_in_the_dark_shows_the_same_without_a_serious_barrier(served: Se
     page.get_by_role("link", name="走访").click()
     page.get_by_role("heading", name="走访", level=1).wait_for()
     assert page.evaluate("document.activeElement.tagName") == "H1"
+
+
+def test_a_photo_goes_along_with_what_was_done(served: Served, console: Any, tmp_path: Path):
+    zhao = served.city.client("zhao")
+    said = {"area": COMMUNITY_A, "level": "community", "category": "gridtrail/1/A01", "summary": "rubbish in the yard"}
+    case = zhao.post("/v1/cases", said).json["case_id"]
+    served.city.catch_up()
+    for verb in ("accept", "register"):
+        act(served, "zhao", case, verb)
+    page = console("zhao", f"case/{case}")
+    (tmp_path / "yard.png").write_bytes(page.screenshot())
+    page.get_by_role("button", name="Handle", exact=True).click()
+    page.get_by_label("What was done?").fill("swept and carried away")
+    page.locator("form.step input[type=file]").set_input_files(tmp_path / "yard.png")
+    page.locator("form.step").get_by_role("img", name="Photo 1").wait_for()
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("What", exact=True).fill("bags")
+    page.get_by_label("How much").fill("12")
+    page.locator("form.step").get_by_role("button", name="Handle", exact=True).click()
+    page.get_by_role("listitem").filter(has_text="Handled").filter(has_text="bags 12").wait_for()
+    page.get_by_role("button", name="Photo 1").click()
+    page.get_by_role("dialog").get_by_text("SHA-256").wait_for()
+    shown = zhao.get(f"/v1/cases/{case}").json
+    assert (len(shown["photos"]), shown["quantities"]) == (1, {"bags": 12})
+    check_everything(served.city.gridtrail)
+
+
+def test_a_subdistrict_whistles_for_a_department_and_another_unit(served: Served, console: Any):
+    case = reported(served, "smoke over the market")
+    act(served, "zhao", case, "accept")
+    act(served, "zhao", case, "register")
+    page = console("chen", f"case/{case}")
+    page.get_by_role("button", name="Whistle").click()
+    lead, assists = page.locator("form.step fieldset.unit").all()
+    lead.get_by_text("Another unit, by its code").click()
+    lead.get_by_label("Code, such as").fill("411502001/fire")
+    assists.get_by_role("combobox", name="Area", exact=True).select_option(COMMUNITY_A)
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_label("What there is to do").fill("look where it burns")
+    page.locator("form.step").get_by_role("button", name="Whistle").click()
+    page.get_by_role("listitem").filter(has_text="Whistled").filter(has_text="look where it burns").wait_for()
+    shown = served.city.client("feng").get(f"/v1/cases/{case}").json
+    assert (shown["holder"], shown["called"]) == ("411502001/fire", ["411502001/fire", COMMUNITY_A])
+
+
+def test_an_auditor_downloads_a_case_as_a_dossier_and_may_do_nothing_else(served: Served, console: Any):
+    case = reported(served, "a lamp that hums")
+    served.city.gridtrail.publisher.turn()
+    page = console("sun", f"case/{case}")
+    page.get_by_role("heading", name="Evidence").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the dossier").click()
+    with zipfile.ZipFile(download.value.path()) as dossier:
+        assert dossier.testzip() is None
+    assert page.get_by_role("heading", name="What you may do now").count() == 0
+    assert page.get_by_role("heading", name="What it says of persons").count() == 0
