@@ -220,5 +220,7 @@ function Changes({ changes, all }) {
 
 const told = (value) => (value === null || value === undefined ? "—" : Array.isArray(value) ? value.join(", ") : typeof value === "object" ? t("areas.points", { type: value.type, count: showNumber(value.points) }) : String(value));
 
+const worded = (name, value) => (name === "kind" && value ? t(`areas.kind.${value}`) : told(value));
+
 const Differs = ({ differs, fresh }) =>
-  Object.entries(differs).map(([name, { before, after }]) => html`<div key=${name}><span class="muted">${t(`areas.member.${name}`)}</span> ${!fresh && html`<span class="office-old">${told(before)}</span> → `}${told(after)}</div>`);
+  Object.entries(differs).map(([name, { before, after }]) => html`<div key=${name}><span class="muted">${t(`areas.member.${name}`)}</span> ${!fresh && html`<span class="office-old">${worded(name, before)}</span> → `}${worded(name, after)}</div>`);

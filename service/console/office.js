@@ -86,10 +86,10 @@ export const Verbatim = ({ text, label, name, type = "text/plain" }) => html`<fi
 </figure>`;
 
 /** Buttons of a form in a dialog: what it does, and the way out. */
-export const Deciding = ({ busy, problem, go, onClose }) => html`<${Trouble} problem=${problem} />
+export const Deciding = ({ busy, disabled, problem, go, onClose }) => html`<${Trouble} problem=${problem} />
   <footer>
     <button type="button" class="secondary" onClick=${onClose}>${t("common.cancel")}</button>
-    <button aria-busy=${busy} disabled=${busy}>${go}</button>
+    <button aria-busy=${busy} disabled=${busy || disabled}>${go}</button>
   </footer>`;
 
 /** A word with a sign before it, so that colour is not the only one. tone: done, warn, late, still. */

@@ -158,7 +158,7 @@ function Assign({ person, onClose, onDone }) {
     <form onSubmit=${submit}>
       <p class="muted">${t("people.assign_explain")}</p>
       <${AssignmentFields} said=${said} set=${set} />
-      <${Deciding} busy=${busy || !said.area} problem=${problem} go=${t("people.assign")} onClose=${onClose} />
+      <${Deciding} busy=${busy} disabled=${!said.area} problem=${problem} go=${t("people.assign")} onClose=${onClose} />
     </form>
   </>`;
 }

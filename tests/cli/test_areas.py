@@ -74,6 +74,8 @@ def test_a_file_without_the_columns_is_no_area_file(tmp_path: Path, text: str) -
 
 def test_importing_twice_records_once_and_a_new_name_is_a_change(terminal: Terminal, tmp_path: Path) -> None:
     path = written(tmp_path, TREE)
+    for _ in range(2):
+        assert "Nothing is recorded. 5 rows: 5 areas registered" in terminal("areas", "import", path, "--dry-run").output
     assert "5 areas registered, 0 changed, 0 as they were" in terminal("areas", "import", path).output
     assert "0 areas registered, 0 changed, 5 as they were" in terminal("areas", "import", path).output
     path.write_text(TREE.replace("Grid 1", "Grid one"), "utf-8")
