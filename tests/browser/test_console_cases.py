@@ -336,3 +336,34 @@ def test_an_auditor_downloads_a_case_as_a_dossier_and_may_do_nothing_else(served
         assert dossier.testzip() is None
     assert page.get_by_role("heading", name="What you may do now").count() == 0
     assert page.get_by_role("heading", name="What it says of persons").count() == 0
+
+
+def test_the_readers_place_in_the_list_stays_through_news_and_a_look_at_a_case(served: Served, console: Any):
+    for number in range(40):
+        reported(served, f"lamp number {number:02}", GRID_A2, category="gridtrail/1/E03")
+        served.city.clock.forward(seconds=1)
+    page = console("zhao", "cases?sort=-reported_at&text=lamp")
+    there = row(page, "lamp number 05")
+    there.scroll_into_view_if_needed()
+    before = there.bounding_box()["y"]
+    reported(served, "lamp number 99", GRID_A2, category="gridtrail/1/E03")
+    page.clock.fast_forward(A_WHILE_MS)
+    row(page, "lamp number 99").wait_for(state="attached")
+    assert abs(there.bounding_box()["y"] - before) < 2
+    scrolled = page.evaluate("scrollY")
+    there.get_by_role("link").click()
+    page.get_by_role("heading", name="What you may do now").wait_for()
+    assert page.evaluate("scrollY") == 0
+    page.get_by_role("link", name="All cases").click()
+    there.wait_for()
+    page.wait_for_function(f"Math.abs(scrollY - {scrolled}) < 2")
+
+
+def test_the_first_page_leads_to_the_tablet_the_console_and_the_documentation(context: Any, served: Served, no_serious_issue: Any):
+    page = context.new_page()
+    page.goto(served.url)
+    no_serious_issue(page)
+    found = [link.get_attribute("href") for link in page.get_by_role("link").all()]
+    assert found == ["tablet/", "console/", "docs"]
+    for address in found:
+        assert page.request.get(f"{served.url}/{address}").ok, address
