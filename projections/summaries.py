@@ -57,26 +57,15 @@ Fields = dict[str, Any]
 Item = tuple[str, str, str | None, str | None]
 """Moment, marks, handled at, closed at."""
 
-# ---- the case itself
+# ---- the case itself: only what is set stands in its state
 
-BEGUN: State = {"status": None, "paused": None, "round": 1, "reported": None}
-EACH_ROUND: State = {
-    "due": None,
-    "handled": None,
-    "late": False,
-    "extended": False,
-    "reworked": False,
-    "exempt": False,
-    "dispatched": None,
-    "returned": False,
-    "closed": None,
-    "closed_late": False,
-    "level": None,
-    "rated": None,
-    "rating": None,
-    "reopened": None,
-}
-FIRST_ROUND: State = {"registered": None, "accept_late": False, "spot": None}
+OF_A_ROUND = frozenset(
+    {
+        *("due", "handled", "late", "extended", "reworked", "exempt", "dispatched", "returned"),
+        *("closed", "closed_late", "level", "rated", "rating", "reopened"),
+    }
+)
+"""Members of the state that a new round begins without. The others: status, paused, round, reported, registered, accept_late, spot."""
 
 
 def keys(event: Recorded) -> Iterable[Key]:
@@ -84,20 +73,19 @@ def keys(event: Recorded) -> Iterable[Key]:
 
 
 def fold(key: Key, row: Row | None, event: Recorded) -> Row:
-    fields = event.fields
+    topic, fields = event.topic, event.fields
     if row is None:
-        if event.topic != "case.reported":
-            raise ValueError(f"a case begins with case.reported, not with {event.topic}")
-        state: State = {**BEGUN, **FIRST_ROUND, **EACH_ROUND}
+        if topic != "case.reported":
+            raise ValueError(f"a case begins with case.reported, not with {topic}")
+        state: State = {"round": 1}
     else:
         state = orjson.loads(row["state"])
-    before, paused = state["status"], state["paused"]
-    change = CHANGES.get(event.topic)
-    if change is not None:
-        change(state, fields)
-    state["status"] = status_after(event.topic, fields, before, paused)
-    state["paused"] = paused_after(event.topic, before, paused)
-    return _row(event.stream, 0, ITSELF, fields["area"][:COMMUNITY], (NEVER, "", None, None), orjson.dumps(state).decode())
+    before, paused = state.get("status"), state.get("paused")
+    CHANGES[topic](state, fields)
+    state["status"] = status_after(topic, fields, before, paused)
+    state["paused"] = paused_after(topic, before, paused)
+    told = orjson.dumps({name: value for name, value in state.items() if value}).decode()
+    return _row(event.stream, 0, ITSELF, fields["area"][:COMMUNITY], (NEVER, "", None, None), told)
 
 
 def _row(case: str, round: int, cohort: str, area: str, item: Item, state: str | None = None) -> Row:
@@ -128,17 +116,17 @@ def _registered(state: State, fields: Fields) -> None:
 
 
 def _dispatched(state: State, fields: Fields) -> None:
-    if state["registered"] and state["dispatched"] is None:
+    if state.get("registered") and not state.get("dispatched"):
         state["dispatched"] = fields["happened_at"]
 
 
 def _returned(state: State, fields: Fields) -> None:
-    state["returned"] = state["dispatched"] is not None
+    state["returned"] = bool(state.get("dispatched"))
 
 
 def _handled(state: State, fields: Fields) -> None:
     state["handled"] = fields["happened_at"]
-    state["late"] |= bool(fields.get("overtime"))
+    state["late"] = bool(state.get("late") or fields.get("overtime"))
 
 
 def _self_handled(state: State, fields: Fields) -> None:
@@ -154,7 +142,7 @@ def _extended(state: State, fields: Fields) -> None:
 
 
 def _due_again(state: State, fields: Fields) -> None:
-    state["due"] = fields.get("due_at") or state["due"]
+    state["due"] = fields.get("due_at") or state.get("due")
 
 
 def _checked(state: State, fields: Fields) -> None:
@@ -176,7 +164,9 @@ def _closed(state: State, fields: Fields) -> None:
 
 
 def _reopened(state: State, fields: Fields) -> None:
-    state.update(EACH_ROUND, round=state["round"] + 1, due=fields["due_at"], reopened=fields["happened_at"])
+    for name in OF_A_ROUND & state.keys():
+        del state[name]
+    state.update(round=state["round"] + 1, due=fields["due_at"], reopened=fields["happened_at"])
 
 
 def _exempted(state: State, fields: Fields) -> None:
@@ -223,45 +213,46 @@ TOPICS = frozenset(CHANGES)
 def spread(before: Row | None, after: Row | None, event: Recorded) -> Iterator[tuple[Key, Row | None]]:
     """The items that the event made, changed or removed. Those of a round that is over are left as they are."""
     assert after is not None
-    case, area, now = event.stream, after["area"], orjson.loads(after["state"])
-    items = items_of(now)
-    was = items_of(orjson.loads(before["state"])) if before is not None else {}
+    case, area, here = event.stream, after["area"], orjson.loads(after["state"])
+    items, was = items_of(here), items_of(orjson.loads(before["state"])) if before is not None else {}
     for place, item in items.items():
         if was.get(place) != item:
             yield (case, *place), _row(case, *place, area, item)
     for place in was.keys() - items.keys():
-        if place[0] == now["round"]:
+        if place[0] == here["round"]:
             yield (case, *place), None
 
 
 def items_of(state: State) -> dict[tuple[int, str], Item]:
     """What is counted of a case as it stands, by round and cohort."""
-    here = state["round"]
+    here, told = state["round"], state.get
     items: dict[tuple[int, str], Item] = {(1, "report"): (state["reported"], _validity(state), None, None)}
-    if state["registered"] and here == 1:
-        items[1, "register"] = (state["registered"], _marks(late=state["accept_late"], exempt=state["exempt"]), None, None)
-    if state["spot"] and here == 1:
-        items[1, "spot"] = (state["spot"], "", None, state["closed"])
-    if state["dispatched"]:
-        items[here, "dispatch"] = (state["dispatched"], _marks(returned=state["returned"]), None, None)
-    if state["due"] and state["status"] not in ("suspended", "merged"):
-        marks = _marks(**{name: state[name] for name in ("closed_late", "exempt", "extended", "late", "reworked")})
-        items[here, "due"] = (state["due"], marks, state["handled"], state["closed"])
-    if state["closed"]:
+    if here == 1:
+        if told("registered"):
+            items[1, "register"] = (state["registered"], " ".join([mark for mark, name in REGISTER_MARKS if told(name)]), None, None)
+        if told("spot"):
+            items[1, "spot"] = (state["spot"], "", None, told("closed"))
+    if told("dispatched"):
+        items[here, "dispatch"] = (state["dispatched"], "returned" if told("returned") else "", None, None)
+    if told("due") and state["status"] not in STANDS_STILL:
+        marks = " ".join([name for name in DUE_MARKS if told(name)])
+        items[here, "due"] = (state["due"], marks, told("handled"), told("closed"))
+    if told("closed"):
         items[here, "close"] = (state["closed"], state["level"], None, None)
-    if state["rated"]:
+    if told("rated"):
         items[here, "rating"] = (state["rated"], state["rating"], None, None)
-    if state["reopened"]:
+    if told("reopened"):
         items[here, "reopen"] = (state["reopened"], "", None, None)
     return items
+
+
+REGISTER_MARKS = (("exempt", "exempt"), ("late", "accept_late"))
+DUE_MARKS = ("closed_late", "exempt", "extended", "late", "reworked")
+STANDS_STILL = frozenset({"suspended", "merged"})
 
 
 def _validity(state: State) -> str:
     """Whether the report was found to be a case: where it was registered, or solved on the spot. Nothing as long as nobody decided."""
     if state["status"] in ("rejected", "merged"):
         return str(state["status"])
-    return "valid" if state["registered"] or state["spot"] or state["round"] > 1 else ""
-
-
-def _marks(**held: bool) -> str:
-    return " ".join(sorted(name for name, holds in held.items() if holds))
+    return "valid" if state.get("registered") or state.get("spot") else ""
