@@ -10,11 +10,12 @@ A period is given by its bounds: UTC moments for what has a moment, the city's d
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from domain.clock import parse_utc, utc_text
 from domain.indicators import CLOSED, COUNTS, HANDLED, counted
 from domain.visit import OUTCOMES
 from projections import areas, patrol_coverage, summaries, visit_log
@@ -107,29 +108,43 @@ def _items(ledgers: Sequence[str], bounds: Bounds) -> Select:
 
 def _households(ledgers: Sequence[str], bounds: Bounds) -> Select:
     """Households of which a visit fell due in the period, unless they were reached before it began; each with all that came of going."""
-    V = visit_log.C
-    due = visit_log.TABLE.alias("due")
-    D = due.c
-    again = visit_log.TABLE.alias("again")
-    same = sa.and_(again.c.ledger == D.ledger, again.c.household == D.household)
-    reached = sa.exists(
-        sa.select(sa.literal(1)).where(same, again.c.happened_at > D.happened_at, again.c.day < bounds.first, again.c.outcome.in_(CONTACT))
+    wanted, came = _due(ledgers, bounds), _came(ledgers, bounds)
+    same = sa.and_(came.c.ledger == wanted.c.ledger, came.c.household == wanted.c.household)
+    held = [sa.case((came.c[outcome] > 0, f"{outcome} "), else_="") for outcome in OUTCOMES]
+    marks = sa.func.trim(held[0].concat(held[1]).concat(held[2])).label("marks")
+    said = (sa.literal("household").label("cohort"), marks, NO.label("handled"), NO.label("closed"))
+    each = sa.select(wanted.c.ledger, wanted.c.area, *said).select_from(wanted.outerjoin(came, same)).subquery()
+    return sa.select(*each.c, sa.func.count()).group_by(*each.c)
+
+
+def _due(ledgers: Sequence[str], bounds: Bounds) -> sa.Subquery:
+    """Households whose next visit was due on a day of the period, and of which nobody was reached between that visit and the period."""
+    due, again = visit_log.TABLE.alias("due"), visit_log.TABLE.alias("again")
+    D, A = due.c, again.c
+    later = sa.and_(
+        A.ledger == D.ledger, A.household == D.household, A.happened_at > D.happened_at, A.happened_at < _days_off(bounds.start, 1)
     )
-    wanted = (
+    reached = sa.exists(sa.select(sa.literal(1)).where(later, A.day < bounds.first, A.outcome.in_(CONTACT)))
+    return (
         sa.select(D.ledger, D.household, sa.func.min(sa.func.substr(D.area, 1, summaries.COMMUNITY)).label("area"))
         .where(D.ledger.in_(list(ledgers)), D.next_due >= bounds.first, D.next_due < bounds.end, ~reached)
         .group_by(D.ledger, D.household)
         .subquery()
     )
-    here = sa.and_(V.ledger == wanted.c.ledger, V.household == wanted.c.household, V.day >= bounds.first, V.day < bounds.end)
-    came = [
-        sa.case((sa.exists(sa.select(sa.literal(1)).where(here, V.outcome == outcome)), f"{outcome} "), else_="") for outcome in OUTCOMES
-    ]
-    marks = sa.func.trim(came[0].concat(came[1]).concat(came[2])).label("marks")
-    each = sa.select(
-        wanted.c.ledger, wanted.c.area, sa.literal("household").label("cohort"), marks, NO.label("handled"), NO.label("closed")
-    ).subquery()
-    return sa.select(*each.c, sa.func.count()).group_by(*each.c)
+
+
+def _came(ledgers: Sequence[str], bounds: Bounds) -> sa.Subquery:
+    """What came of going to a household in the period: for each outcome, whether it was one."""
+    V = visit_log.C
+    stretch = sa.and_(V.happened_at >= _days_off(bounds.start, -1), V.happened_at < _days_off(bounds.until, 1))
+    marks = [sa.func.max(sa.case((V.outcome == outcome, 1), else_=0)).label(outcome) for outcome in OUTCOMES]
+    query = sa.select(V.ledger, V.household, *marks).where(V.ledger.in_(list(ledgers)), stretch, V.day >= bounds.first, V.day < bounds.end)
+    return query.group_by(V.ledger, V.household).subquery()
+
+
+def _days_off(moment: str, days: int) -> str:
+    """A moment some days away: where an index by time may begin or end. The days themselves decide."""
+    return utc_text(parse_utc(moment) + timedelta(days=days))
 
 
 def _patrolled(ledgers: Sequence[str], bounds: Bounds) -> sa.Subquery:

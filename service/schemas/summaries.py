@@ -84,11 +84,15 @@ class Seal(
 ):
     """Where and when a roll-up was sealed, and the tree that it was computed from. root: base64."""
 
-    differs = ma.fields.Boolean(required=True, metadata={"description": "Whether the present counts are others than were sealed."})
+    differs = ma.fields.Boolean(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Whether the present counts are others; null in lists, which do not count."},
+    )
 
 
 class SummaryRow(Numbers):
-    """The present numbers of one area."""
+    """The numbers of one area: the sealed ones where there are some, otherwise the present ones."""
 
     area = String(required=True)
     ledger = String(required=True)

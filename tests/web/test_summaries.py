@@ -127,6 +127,7 @@ def test_an_officer_seals_the_quarter_and_everybody_verifies_the_file(over: City
     assert document.read(written)["total"] == told["sealed"]["total"]
     (row,) = chen.get("/v1/summaries", period="2026-Q4").json["items"]
     assert row["sealed"]["digest"] == told["sealed"]["digest"]
+    assert (row["sealed"]["differs"], row["counts"], row["total"]) == (None, told["sealed"]["counts"], told["sealed"]["total"])
     assert sun.get(f"{PLACE}/file", recipient="nobody").status_code == 404
 
 
