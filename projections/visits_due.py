@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from domain.areas import LENGTH_OF_LEVEL
 from projections import visit_log
 from projections.paging import After, Row, page
 from projections.recorded import Recorded
@@ -38,8 +39,9 @@ TABLE = read_model_table(
 C = TABLE.c
 PLANNED = C.next_due.is_not(None)
 IN_PLAN = sa.text("next_due IS NOT NULL")
-sa.Index("visits_due_day", C.next_due, C.ledger, C.household, sqlite_where=IN_PLAN, postgresql_where=IN_PLAN)
-sa.Index("visits_due_area", C.area, C.next_due, sqlite_where=IN_PLAN, postgresql_where=IN_PLAN)
+# Both hold what a list is narrowed and counted by: the first serves a county or a city, the second what lies in one ledger.
+sa.Index("visits_due_day", C.next_due, C.ledger, C.household, C.area, sqlite_where=IN_PLAN, postgresql_where=IN_PLAN)
+sa.Index("visits_due_ledger", C.ledger, C.next_due, C.household, C.area, sqlite_where=IN_PLAN, postgresql_where=IN_PLAN)
 
 
 def keys(event: Recorded) -> Iterable[tuple[Any, ...]]:
@@ -72,14 +74,20 @@ def _latest(event: Recorded) -> Row:
     }
 
 
+def _inside(column: sa.ColumnElement[Any], area: str) -> sa.ColumnElement[bool]:
+    """The subtree, and the one ledger that it lies in: so a list of a grid is not looked for in the whole city."""
+    ledger = LENGTH_OF_LEVEL["subdistrict"]
+    return sa.and_(C.ledger == area[:ledger], within(column, area)) if len(area) >= ledger else within(column, area)
+
+
 def _due(
     sight: Sight, due_by: str, area: str | None = None, places: Sequence[str] | None = None, groups: Sequence[str] | None = None
 ) -> sa.ColumnElement[bool]:
-    wanted = [PLANNED, C.next_due <= due_by, sight.where(C.area)]
+    wanted = [PLANNED, C.next_due <= due_by, sight.where(C.area, inside=_inside)]
     if area is not None:
-        wanted.append(within(C.area, area))
+        wanted.append(_inside(C.area, area))
     if places is not None:
-        wanted.append(Sight(areas=tuple(places)).where(C.area))
+        wanted.append(Sight(areas=tuple(places)).where(C.area, inside=_inside))
     if groups is not None:
         wanted.append(C.care_group.in_(groups))
     return sa.and_(*wanted)

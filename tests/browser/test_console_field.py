@@ -1,11 +1,16 @@
 """The console's pages of field work as officers use them, with tablets at the other end of the line."""
 
+import csv
+import io
+import json
+import sqlite3
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from service.tablet_client import Refused
+from service.tablet_client import Refused, Tablet
 from tests.browser.conftest import Served
 from tests.check import check_everything
 from tests.web.city import CANARY, CITY, GRID_A1, GRID_A2, GRID_B1, person_id
@@ -166,6 +171,61 @@ def test_a_tablet_that_is_taken_out_of_use_is_told_so_and_comes_back(desk: Any, 
     page.get_by_text("It may upload and download.").wait_for()
     tablet.download()
     check_everything(served.city.gridtrail)
+
+
+def test_a_tablet_that_told_two_histories_is_set_aside_and_said_to_be(desk: Any, served: Served, tmp_path: Path, no_serious_issue: Any):
+    tablet = served.city.tablets["wang"]
+    copied = tmp_path / "copied.db"
+    with sqlite3.connect(copied) as target:
+        tablet.outbox.db.backup(target)
+    twin = Tablet(str(copied), transport=tablet.transport, wall=served.city.clock, mono=lambda: 1.0, sleep=lambda _: None)
+    for each, household in ((tablet, "H-1"), (twin, "H-2")):
+        each.record("visit.made", str(uuid4()), GRID_A2, {"household": household, "outcome": "met"})
+    tablet.sync()
+    with pytest.raises(Refused):
+        twin.sync()
+    served.city.catch_up()
+    chen = desk("chen")
+    page = chen.open("tablets?status=set_aside", "Tablets")
+    row(page, "set aside").get_by_role("link").first.click()
+    page.get_by_text("It told two different histories").wait_for()
+    no_serious_issue(page)
+    page.get_by_role("link", name="Look at the refused entries of this tablet").click()
+    row(page, "another history before").wait_for()
+    page = chen.open(f"tablets/{tablet.id}", f"Tablet {tablet.id[:8]}")
+    page.get_by_role("button", name="Give back into use").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("the copy is destroyed")
+    page.get_by_role("dialog").get_by_role("button", name="Give back into use").click()
+    page.get_by_text("It may upload and download.").wait_for()
+    check_everything(served.city.gridtrail)
+
+
+def test_what_is_shown_is_saved_as_it_is_shown(desk: Any, served: Served):
+    served.city.tablets["li"].record(
+        "visit.made", str(uuid4()), GRID_A1, {"household": "H-7", "outcome": "met", "care_group": "extreme_poverty"}
+    )
+    served.city.tablets["li"].sync()
+    served.city.catch_up()
+    page = desk("zhao").open("visits?ahead=month", "Visits due")
+    row(page, "H-7").wait_for()
+    with page.expect_download() as visits:
+        page.get_by_role("button", name="CSV").click()
+    lines = list(csv.DictReader(io.StringIO(visits.value.path().read_text("utf-8-sig"))))
+    wanted = {"Household": "H-7", "Care group": "Extreme poverty", "Rhythm": "High risk", "Outcome": "Met", "Visited by": "label of li"}
+    assert wanted.items() <= next(line for line in lines if line["Household"] == "H-7").items()
+    page = desk("zhao").open("coverage?span=week", "Patrol coverage")
+    row(page, f"area {GRID_A1}").wait_for()
+    with page.expect_download() as patrols:
+        page.get_by_role("button", name="CSV").click()
+    lines = list(csv.DictReader(io.StringIO(patrols.value.path().read_text("utf-8-sig"))))
+    assert [(line["Code"], line["2026-11-19"], line["2026-11-20"]) for line in lines] == [(GRID_A1, "0", "1"), (GRID_A2, "0", "1")]
+    with page.expect_download() as outlines:
+        page.get_by_role("button", name="GeoJSON").click()
+    told = json.loads(outlines.value.path().read_text())
+    assert {each["properties"]["code"] for each in told["features"]} == {
+        GRID_A1,
+        GRID_A2,
+    }
 
 
 def test_a_code_on_the_screen_is_read_by_a_scanner_and_enrols_a_tablet(desk: Any, served: Served, no_serious_issue: Any):

@@ -34,8 +34,8 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("ledger", "household"),
     )
-    op.create_index("visits_due_day", "visits_due", ["next_due", "ledger", "household"], unique=False, **IN_PLAN)
-    op.create_index("visits_due_area", "visits_due", ["area", "next_due"], unique=False, **IN_PLAN)
+    op.create_index("visits_due_day", "visits_due", ["next_due", "ledger", "household", "area"], unique=False, **IN_PLAN)
+    op.create_index("visits_due_ledger", "visits_due", ["ledger", "next_due", "household", "area"], unique=False, **IN_PLAN)
     op.create_index("photo_uses_person", "photo_uses", ["person"], unique=False)
     op.create_index("personal_items_person", "personal_items", ["by_person", "recorded_at"], unique=False)
 
