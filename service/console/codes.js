@@ -5,6 +5,7 @@ import { send, useData } from "./api.js";
 import { Copy, Facts, showMoment, useAction } from "./office.js";
 import { PersonSearch } from "./people.js";
 import { AreaName, areaName, Select, Trouble } from "./parts.js";
+import { Qr } from "./qr.js";
 
 /** #/codes, or #/codes?person=<id> where somebody is chosen already. */
 export function Codes({ query }) {
@@ -46,9 +47,9 @@ function For({ person, onMade, onOther }) {
 }
 
 /** What is handed to the worker, on the screen or on paper. */
-function Card({ name, code, url, qr_png, area, expires_at }) {
+function Card({ name, code, url, qr, area, expires_at }) {
   return html`<article class="office-code">
-    <img src=${`data:image/png;base64,${qr_png}`} alt=${t("codes.qr", { name })} />
+    <${Qr} rows=${qr} label=${t("codes.qr", { name })} />
     <div>
       <h3>${name}</h3>
       <p class="code">${code}</p>

@@ -228,7 +228,7 @@ export function GiveTablet({ workers, person: known, area, onClose }) {
 
 /** A code as it is shown the one time that it is known: to be scanned, or typed. */
 export function CodeShown({ code }) {
-  return html`<div class="code">
+  return html`<div class="code-shown">
     <${Qr} rows=${code.qr} label=${t("tablets.qr", { code: code.code })} />
     <div>
       <p>${t("tablets.scan_it")}</p>
