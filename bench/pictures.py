@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import sqlalchemy as sa
+
+from projections import open_cases
 from service.config import Config
+from service.database import reading
 from service.fleet.settling import person_of
 from service.imports.recording import terminal_actor
 from service.seed.city import PASSWORD, county_of
@@ -25,6 +29,7 @@ from tests.browser.tablet import PIN, enrol
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 PHONE, TABLET, DESKTOP = (390, 844), (820, 1180), (1440, 900)
 MOST_BYTES = 150_000
+SETTLE_MS = 500
 QUALITIES = (80, 60, 40)
 LANGUAGES = ("zh", "en")
 
@@ -60,6 +65,25 @@ PICTURES = (
     Picture("tablet-case", "tablet", "/case/{case}", (PHONE,)),
     Picture("tablet-patrol", "tablet", "/patrol", (PHONE,)),
     Picture("tablet-outbox", "tablet", "/outbox", (PHONE,), scheme="dark"),
+    Picture("cases", "he", "/cases?open=true", (DESKTOP, PHONE)),
+    Picture("case", "he", "/case/{case}", (DESKTOP,)),
+    Picture("visits", "he", "/visits", (DESKTOP,)),
+    Picture("coverage", "he", "/coverage", (DESKTOP, TABLET)),
+    Picture("workload", "he", "/workload", (DESKTOP,)),
+    Picture("tablets", "he", "/tablets", (DESKTOP,)),
+    Picture("refusals", "he", "/refusals", (DESKTOP,)),
+    Picture("indicators", "he", "/indicators", (DESKTOP,)),
+    Picture("summary", "he", "/summary", (DESKTOP,)),
+    Picture("ledgers", "sun", "/ledgers", (DESKTOP,)),
+    Picture("history", "sun", "/history", (DESKTOP,)),
+    Picture("past", "sun", "/past/{case}", (DESKTOP,)),
+    Picture("reads", "sun", "/reads", (DESKTOP,)),
+    Picture("areas", "admin", "/areas", (DESKTOP,)),
+    Picture("people", "admin", "/people", (DESKTOP,)),
+    Picture("codes", "admin", "/codes", (DESKTOP,)),
+    Picture("rulebooks", "admin", "/rulebooks", (DESKTOP,)),
+    Picture("keys", "admin", "/keys", (DESKTOP,)),
+    Picture("health", "admin", "/health", (DESKTOP,), scheme="dark"),
 )
 
 
@@ -122,12 +146,11 @@ def on_the_tablet(scene: Scene, context: Any, language: str) -> Any:
 def on_the_console(scene: Scene, context: Any, language: str, login: str) -> Any:
     """A page of the console, logged in."""
     page = context.new_page()
+    page.add_init_script(f"localStorage.setItem('gridtrail:language', '{language}')")
     page.goto(f"{scene.socket.url}/console/")
-    page.evaluate("language => localStorage.setItem('gridtrail:language', language)", language)
-    page.reload()
-    page.locator("main.login input").first.fill(login)
-    page.locator("main.login input[type=password]").fill(PASSWORD)
-    page.locator("main.login form button[type=submit], main.login form button:not([type])").first.click()
+    page.locator("input[autocomplete=username]").fill(login)
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("main.login form button").click()
     page.locator("#main h1").wait_for()
     return page
 
@@ -135,7 +158,9 @@ def on_the_console(scene: Scene, context: Any, language: str, login: str) -> Any
 def names_of(scene: Scene, page: Any, whose: str) -> dict[str, str]:
     """What stands for {household} and {case} in an address."""
     if whose != "tablet":
-        return {}
+        with reading(scene.pieces.database) as conn:
+            longest = sa.select(open_cases.C.case_id).order_by(open_cases.C.version.desc(), open_cases.C.case_id).limit(1)
+            return {"case": str(conn.scalar(longest))}
     return page.evaluate(
         """async () => {
             const { items } = await import("/tablet/state.js");
@@ -189,10 +214,15 @@ def shoot(scene: Scene, browser: Any, language: str, whose: str, pictures: list[
         page.emulate_media(color_scheme=each.scheme)
         for width, height in each.screens:
             page.set_viewport_size({"width": width, "height": height})
-            page.evaluate("address => { location.hash = '/more'; }", "")
+            # Another page first: the same address again would keep what was done on it.
+            page.evaluate("() => { location.hash = '/more'; }")
+            page.wait_for_timeout(100)
             page.evaluate("address => { location.hash = address; }", each.address.format(**names))
+            page.wait_for_timeout(300)
+            page.wait_for_load_state("networkidle")
             page.locator("h1").first.wait_for()
-            page.wait_for_timeout(400)
+            page.mouse.move(0, 0)
+            page.wait_for_timeout(SETTLE_MS)
             if each.act:
                 each.act(page)
                 page.wait_for_timeout(200)

@@ -45,6 +45,9 @@ def test_no_page_of_the_tablet_has_a_serious_issue(
         page.evaluate("() => document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
         if page.locator("main form .tile").count() > 6:
             page.locator("main form .tile input").last.check(force=True)
+        if path == "/report":
+            page.locator("main form button[aria-expanded=false]").click()
+            page.locator(".map.leaflet-container").wait_for()
         no_serious_issue(page)
     page.evaluate("() => { location.hash = '/'; }")
     page.locator("header.bar button.plain").click()

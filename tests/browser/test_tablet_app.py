@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.routes import page_files
 from tests.browser.conftest import Served
 from tests.browser.tablet import PHOTO, PIN, enrol, plan, sync, unlock
 from tests.check import check_everything
@@ -296,6 +297,59 @@ def test_a_refused_entry_says_why_in_plain_words_and_what_to_do(app: Any, served
     app.get_by_text("Record it again without it.").wait_for()
 
 
+# ---- where it is
+
+
+def begun_report(page: Any) -> None:
+    """A report of a hazard, up to its place."""
+    tab(page, "Report")
+    page.get_by_text("safety hazard", exact=True).click()
+    page.get_by_text("road collapse", exact=True).click()
+
+
+def test_the_place_of_a_matter_is_taken_from_the_position_only_after_a_tap_and_can_be_put_right_on_the_map(app: Any, served: Served):
+    app.context.grant_permissions(["geolocation"])
+    app.context.set_geolocation({"latitude": 32.1285, "longitude": 114.0913, "accuracy": 12})
+    asked = "() => { window.asked = 0; const ask = navigator.geolocation.getCurrentPosition.bind(navigator.geolocation);"
+    app.evaluate(asked + "navigator.geolocation.getCurrentPosition = (...more) => { window.asked += 1; ask(...more); }; }")
+    begun_report(app)
+    app.get_by_text("Only the place of the matter, for whoever goes there").wait_for()
+    assert app.evaluate("window.asked") == 0
+    app.get_by_role("button", name="I am standing there").click()
+    app.get_by_text("Place: 32.1285, 114.0913 (to 12 m)").wait_for()
+    assert app.evaluate("window.asked") == 1
+    app.get_by_role("button", name="Show on the map").click()
+    box = app.locator(".map.leaflet-container")
+    box.wait_for()
+    app.locator(".map path").first.wait_for()
+    size = box.bounding_box()
+    box.click(position={"x": size["width"] / 2 + 60, "y": size["height"] / 2 - 40})
+    app.get_by_text("(to 12 m)").wait_for(state="hidden")
+    app.get_by_role("button", name="Store the report").click()
+    app.get_by_role("heading", level=1, name="Today").wait_for()
+    sync(app)
+    served.city.catch_up()
+    case = next(each for each in served.city.client("zhao").get("/v1/cases", limit=100).json["items"] if each["category"].endswith("B05"))
+    place = served.city.client("zhao").get(f"/v1/cases/{case['case_id']}").json["place"]
+    assert place["purpose"] == "find_matter"
+    assert place["lat"] > 32.1285
+    assert place["lon"] > 114.0913
+    assert abs(place["lat"] - 32.1285) < 0.01
+
+
+def test_without_leave_to_see_the_position_the_grid_is_enough(app: Any, served: Served):
+    begun_report(app)
+    app.get_by_role("button", name="I am standing there").click()
+    app.get_by_text("This app may not see the position.").wait_for()
+    app.get_by_role("button", name="Store the report").click()
+    app.get_by_role("heading", level=1, name="Today").wait_for()
+    sync(app)
+    served.city.catch_up()
+    case = next(each for each in served.city.client("zhao").get("/v1/cases", limit=100).json["items"] if each["category"].endswith("B05"))
+    assert case["area"] == GRID_A1
+    assert served.city.client("zhao").get(f"/v1/cases/{case['case_id']}").json["place"] is None
+
+
 # ---- a shared tablet
 
 
@@ -431,3 +485,14 @@ def test_an_enrolment_whose_answer_was_lost_is_let_in_with_the_same_code(context
     page.unroute("**/v1/tablets/enrolments")
     page.get_by_role("button", name="Enrol", exact=True).click()
     page.get_by_role("heading", level=1, name="Today").wait_for()
+
+
+def test_another_release_is_fetched_whole_and_offered(app: Any, monkeypatch: pytest.MonkeyPatch):
+    kept = "async () => (await caches.keys()).filter((each) => each.startsWith('gridtrail-tablet-') && !each.endsWith('which')).sort()"
+    (before,) = app.evaluate(kept)
+    monkeypatch.setattr(page_files, "_release", lambda: "0" * 32)
+    app.reload()
+    unlock(app)
+    app.get_by_text("A new version is ready").wait_for()
+    assert app.evaluate(kept) == [f"gridtrail-tablet-{'0' * 32}"]
+    assert before != f"gridtrail-tablet-{'0' * 32}"
