@@ -229,3 +229,36 @@ def test_the_example_page_enrols_records_and_syncs(page: Any, served: Served):
     page.click("#sync")
     page.wait_for_selector('#entries td:text-is("recorded")')
     assert recorded(served) == 1
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "state"),
+    [("zh-CN", "在自有应用中嵌入 gridtrail-sync.js", "已入账"), ("en-GB", "gridtrail-sync.js in an app of your own", "recorded")],
+)
+def test_the_example_page_speaks_both_languages_and_shows_what_is_kept(
+    browser: Any, served: Served, no_serious_issue: Any, locale: str, title: str, state: str
+):
+    context = browser.new_context(locale=locale, viewport={"width": 390, "height": 844})
+    try:
+        page = context.new_page()
+        page.goto(f"{served.url}/tablet/embed.html")
+        page.wait_for_selector("body[data-ready]")
+        assert page.locator("h1").inner_text() == page.title() == title
+        no_serious_issue(page)
+        page.fill("input[name=code]", served.code("li"))
+        page.click("#enrol button")
+        page.wait_for_selector("#report:not([hidden])")
+        page.fill("input[name=summary]", "matter of the page")
+        page.click("#report button")
+        page.wait_for_selector("#entries tr")
+        page.click("#sync")
+        page.wait_for_selector(f'#entries td:text-is("{state}")')
+        served.city.gridtrail.publisher.turn()
+        page.click("#sync")
+        page.get_by_text("1 / 1" if locale == "zh-CN" else "1 of 1").wait_for()
+        no_serious_issue(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than a phone"
+        page.click("[data-language=zh]" if locale == "en-GB" else "[data-language=en]")
+        assert page.title() != title
+    finally:
+        context.close()
