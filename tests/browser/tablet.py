@@ -23,13 +23,19 @@ _ZH = (
 )
 TEXTS = {language: dict(zip(_KEYS, words.split("|"), strict=True)) for language, words in (("en", _EN), ("zh", _ZH))}
 
+WORKS_SOMEWHERE = """async () => {
+    const { grids } = await import("/tablet/state.js");
+    while (!grids.value.length) await new Promise((done) => setTimeout(done, 20));
+}"""
+"""Waits until the first download has told the tablet where its worker works."""
+
 # A picture of one red pixel, as a camera would give a large one.
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==")
 PHOTO = {"name": "camera.png", "mimeType": "image/png", "buffer": PIXEL}
 
 
 def enrol(page: Any, served: Socket, code: str, name: str = "Li", language: str = "en", pin: str = PIN) -> None:
-    """Opens the app in a language, enrols with a code, and waits until it can be used offline."""
+    """Opens the app in a language, enrols with a code, and waits until it can be used offline: the first download is here."""
     say = TEXTS[language]
     page.goto(f"{served.url}/tablet/")
     page.get_by_role("button", name=say["language"], exact=True).click()
@@ -39,6 +45,7 @@ def enrol(page: Any, served: Socket, code: str, name: str = "Li", language: str 
     page.get_by_role("button", name=say["enrol"], exact=True).click()
     page.get_by_role("heading", level=1, name=say["today"]).wait_for()
     page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    page.evaluate(WORKS_SOMEWHERE)
 
 
 def unlock(page: Any, pin: str = PIN, language: str = "en") -> None:
