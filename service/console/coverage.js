@@ -2,7 +2,7 @@
 
 import { html, locale, showDay, showNumber, t, useCallback, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
 import { allOf } from "./api.js";
-import { dayOr, dayPlus, share, today, usePages } from "./field.js";
+import { dayOr, dayPlus, share, today, usePages, wholeList } from "./field.js";
 import { Map } from "./map.js";
 import { Empty, Exports, Filters, More, setQuery, Trouble } from "./parts.js";
 
@@ -160,7 +160,7 @@ const look = ({ started, checkpoints }) => ({
 // ---- files
 
 async function everyGrid(asked) {
-  const grids = await allOf("/v1/coverage/days", asked);
+  const grids = await wholeList("/v1/coverage/days", asked);
   return grids.map((grid) => ({ ...grid, on: new globalThis.Map(grid.days.map((each) => [each.day, each])) }));
 }
 

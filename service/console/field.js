@@ -1,7 +1,7 @@
 /** What the pages of field work share: lists that grow page by page, the choice of a worker, days, a batch of decisions. */
 
-import { html, locale, showNumber, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
-import { addressOf, allOf, get, hasRole, useData } from "./api.js";
+import { html, locale, say, showNumber, t, useEffect, useMemo, useRef, useState } from "../pages/ui.js";
+import { addressOf, allOf, get, hasRole, session, useData } from "./api.js";
 import { areaKnown, areaName, Dialog, personKnown, personName, Reason, Select, sentenceOf } from "./parts.js";
 
 const EVERY_MS = 60_000;
@@ -48,9 +48,18 @@ export async function settled(path, saved, query = {}) {
   }
 }
 
+const MOST_IN_A_FILE = 5000;
+
+/** All items, as far as a file goes; the reader is told where it ends before the list does. */
+export async function wholeList(path, query) {
+  const rows = await allOf(path, query, { most: MOST_IN_A_FILE });
+  if (rows.length === MOST_IN_A_FILE) say(t("visits.file_most", { count: showNumber(MOST_IN_A_FILE) }));
+  return rows;
+}
+
 /** All rows under the same filters, for a file: what is shown, and what would be shown by "more"; with the names that it needs. */
 export const everyRow = (path, query) => async () => {
-  const rows = await allOf(path, query);
+  const rows = await wholeList(path, query);
   await Promise.all([...rows.map(({ area }) => area && areaKnown(area)), ...rows.map(({ person }) => person && personKnown(person))]);
   return rows;
 };
@@ -63,16 +72,27 @@ export const picked = (query, ...names) => Object.fromEntries(names.map((name) =
 
 // ---- people
 
-/** The workers of an area (or of all that is seen) on a day: [{person, units}], by person. Nobody for those who may not read it. */
+const SUBDISTRICT = 9;
+const MOST_WORKERS = 500;
+
+/** Whether the workers of an area can be offered as a list: a city has tens of thousands. No area is all that one sees. */
+function isNarrow(area) {
+  const roots = session.value.grants.map(({ unit }) => unit.split("/")[0]);
+  return area ? area.length >= SUBDISTRICT : roots.every((root) => root.length >= SUBDISTRICT);
+}
+
+/** The workers of an area on this day: [{person, units}], by person; null where that are too many to choose from. Nobody for a worker. */
 export function useWorkers(area) {
   const [found, setFound] = useState([]);
   const may = hasRole("officer", "auditor", "administrator");
+  const wanted = may && isNarrow(area);
   useEffect(() => {
-    let wanted = true;
-    if (may) allOf("/v1/people", { role: "worker", area, day: today() }).then((rows) => wanted && setFound(byPerson(rows)), () => wanted && setFound([]));
-    return () => (wanted = false);
-  }, [area, may]);
-  return found;
+    let current = true;
+    setFound([]);
+    if (wanted) allOf("/v1/people", { role: "worker", area, day: today() }, { most: MOST_WORKERS }).then((rows) => current && setFound(byPerson(rows)), () => undefined);
+    return () => (current = false);
+  }, [area, wanted]);
+  return may && !wanted ? null : found;
 }
 
 function byPerson(rows) {
@@ -81,11 +101,16 @@ function byPerson(rows) {
   return [...found].map(([person, units]) => ({ person, units }));
 }
 
-/** A filter's options: each worker with the grids that the worker has. */
-export const workerOptions = (workers) => workers.map(({ person, units }) => [person, `${personName(person)} · ${units.slice(0, 2).map(areaName).join(t("visits.comma"))}${units.length > 2 ? "…" : ""}`]);
+const named = ({ person, units }) => [person, `${personName(person)} · ${units.slice(0, 2).map(areaName).join(t("visits.comma"))}${units.length > 2 ? "…" : ""}`];
+
+/** The filter by a worker, with the grids of each; nothing where there is nobody to choose. Where they are too many, an area comes first. */
+export function workerFilter(name, workers) {
+  if (!workers) return { name, label: t("visits.worker"), first: t("visits.area_first") };
+  return workers.length > 0 && { name, label: t("visits.worker"), options: workers.map(named) };
+}
 
 export function WorkerChoice({ workers, value, onChange, label }) {
-  return html`<label>${label} <${Select} value=${value} onChange=${onChange} required options=${[["", t("tablets.choose_worker")], ...workerOptions(workers)]} /></label>`;
+  return html`<label>${label} <${Select} value=${value} onChange=${onChange} required options=${[["", t("tablets.choose_worker")], ...workers.map(named)]} /></label>`;
 }
 
 // ---- days

@@ -3,7 +3,7 @@
 import { Field, html, say, showNumber, showTime, t, useState } from "../pages/ui.js";
 import { get, hasRole, send, useData } from "./api.js";
 import { categoriesOf } from "./cases.js";
-import { Decide, everyRow, picked, sentence, settled, usePages, useWorkers, workerOptions } from "./field.js";
+import { Decide, everyRow, picked, sentence, settled, usePages, useWorkers, workerFilter } from "./field.js";
 import { AreaChoice, AreaName, areaName, categoryName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Select, Table, Trouble, useCategories } from "./parts.js";
 
 const STATES = { waiting: "warn", reapplied: "done", dismissed: "over" };
@@ -56,7 +56,7 @@ function All({ query }) {
       fields=${[
         { name: "state", label: t("refusals.state"), first: t("refusals.state.waiting"), options: OTHERS.map((each) => [each, t(`refusals.state.${each}`)]) },
         { name: "area", label: t("visits.area"), kind: "area" },
-        workers.length > 0 && { name: "person", label: t("visits.worker"), options: workerOptions(workers) },
+        workerFilter("person", workers),
         { name: "code", label: t("refusals.why"), options: [...new Set([...items.map(({ code }) => code), query.get("code")])].filter(Boolean).sort().map((code) => [code, short(code)]) },
       ].filter(Boolean)}
     />

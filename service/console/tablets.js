@@ -2,8 +2,8 @@
 
 import { html, locale, say, showNumber, showTime, t, useEffect, useState } from "../pages/ui.js";
 import { hasRole, send, useData } from "./api.js";
-import { everyRow, minutes, picked, seconds, sentence, settled, shown, usePages, useWorkers, WorkerChoice, workerOptions } from "./field.js";
-import { AreaName, areaName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Reason, Table, Trouble } from "./parts.js";
+import { everyRow, minutes, picked, seconds, sentence, settled, shown, usePages, useWorkers, WorkerChoice, workerFilter } from "./field.js";
+import { AreaChoice, AreaName, areaName, Dialog, Empty, Exports, Filters, More, PersonName, personName, Reason, Table, Trouble } from "./parts.js";
 import { Qr } from "./qr.js";
 
 const STATES = ["active", "set_aside", "revoked"];
@@ -32,11 +32,11 @@ function All({ query }) {
       fields=${[
         { name: "area", label: t("visits.area"), kind: "area" },
         { name: "status", label: t("tablets.status"), options: STATES.map((each) => [each, t(`tablets.status.${each}`)]) },
-        workers.length > 0 && { name: "person", label: t("visits.worker"), options: workerOptions(workers) },
+        workerFilter("person", workers),
       ].filter(Boolean)}
     />
     <div class="toolbar">
-      ${manages() && workers.length > 0 && html`<button type="button" onClick=${() => setGiving(true)}>${t("tablets.give")}</button>`}
+      ${manages() && html`<button type="button" onClick=${() => setGiving(true)}>${t("tablets.give")}</button>`}
       <span class="end"><${Exports} name="tablets" columns=${columns} rows=${everyRow("/v1/tablets", asked)} /></span>
     </div>
     <${Trouble} problem=${problem} />
@@ -44,7 +44,7 @@ function All({ query }) {
     ${first && !items.length && html`<${Empty} />`}
     ${!first && loading && html`<p aria-busy="true">${t("console.loading")}</p>`}
     <${More} next=${next} onMore=${more} busy=${busy} />
-    ${giving && html`<${GiveTablet} workers=${workers} onClose=${() => setGiving(false)} />`}
+    ${giving && html`<${GiveTablet} around=${query.get("area") ?? ""} onClose=${() => setGiving(false)} />`}
   `;
 }
 
@@ -196,9 +196,11 @@ function Reinstate({ tablet, onClose }) {
 
 // ---- a code for a new tablet
 
-/** workers: among whom to choose, or person and area where it is known for whom. */
-export function GiveTablet({ workers, person: known, area, onClose }) {
+/** around: the area among whose workers to choose first; or person and area where it is known for whom. */
+function GiveTablet({ around = "", person: known, area, onClose }) {
   const [person, setPerson] = useState(known ?? "");
+  const [within, setWithin] = useState(around);
+  const workers = useWorkers(within);
   const [code, setCode] = useState(null);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -218,7 +220,8 @@ export function GiveTablet({ workers, person: known, area, onClose }) {
     ${!code &&
     html`<form onSubmit=${make}>
       <p>${t("tablets.give_explain")}</p>
-      ${workers && html`<${WorkerChoice} workers=${workers} value=${person} onChange=${setPerson} label=${t("visits.worker")} />`}
+      ${!known && html`<label>${t("visits.area")} <${AreaChoice} value=${within} onChange=${(chosen) => (setWithin(chosen), setPerson(""))} /></label>`}
+      ${!known && (workers ? html`<${WorkerChoice} workers=${workers} value=${person} onChange=${setPerson} label=${t("visits.worker")} />` : html`<p class="muted">${t("tablets.area_first")}</p>`)}
       <${Trouble} problem=${problem} />
       <footer><button aria-busy=${busy} disabled=${busy || !person}>${t("tablets.make_code")}</button></footer>
     </form>`}
@@ -227,7 +230,7 @@ export function GiveTablet({ workers, person: known, area, onClose }) {
 }
 
 /** A code as it is shown the one time that it is known: to be scanned, or typed. */
-export function CodeShown({ code }) {
+function CodeShown({ code }) {
   return html`<div class="code-shown">
     <${Qr} rows=${code.qr} label=${t("tablets.qr", { code: code.code })} />
     <div>

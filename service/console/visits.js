@@ -2,7 +2,7 @@
 
 import { html, named, showDay, showNumber, showTime, t } from "../pages/ui.js";
 import { AreaName, areaName, Empty, Exports, Filters, More, PersonName, personName, Table, Trouble } from "./parts.js";
-import { dayPlus, days, daysBetween, everyRow, picked, shown, today, usePages, useWorkers, workerOptions } from "./field.js";
+import { dayPlus, days, daysBetween, everyRow, picked, shown, today, usePages, useWorkers, workerFilter } from "./field.js";
 
 const OUTCOMES = ["met", "no_one_home", "refused"];
 const AHEAD = { week: 7, month: 30, quarter: 90 };
@@ -35,7 +35,7 @@ function Due({ query }) {
       query=${query}
       fields=${[
         { name: "area", label: t("visits.area"), kind: "area" },
-        workers.length > 0 && { name: "worker", label: t("visits.worker"), options: workerOptions(workers) },
+        workerFilter("worker", workers),
         { name: "tier", label: t("visits.tier"), options: tiers.map((tier) => [tier, tierName(tier)]) },
         { name: "care_group", label: t("visits.care_group"), options: [...groups.values()].map((group) => [group.care_group, groupName(group)]) },
         { name: "ahead", label: t("visits.ahead"), first: t("visits.until_today"), options: Object.keys(AHEAD).map((each) => [each, t(`visits.next.${each}`)]) },
@@ -103,7 +103,7 @@ function Log({ query }) {
       query=${query}
       fields=${[
         { name: "area", label: t("visits.area"), kind: "area" },
-        workers.length > 0 && { name: "person", label: t("visits.worker"), options: workerOptions(workers) },
+        workerFilter("person", workers),
         { name: "outcome", label: t("visits.outcome"), options: OUTCOMES.map((each) => [each, t(`visit.${each}`)]) },
         { name: "household", label: t("visits.household"), kind: "text" },
         { name: "from_day", label: t("visits.from"), kind: "day" },

@@ -1,7 +1,7 @@
 /** Who did what on which day, so that work can be spread and people relieved: no score, no rank, no order of counts. Read by officers. */
 
 import { html, showDay, showNumber, t } from "../pages/ui.js";
-import { dayOr, dayPlus, everyRow, picked, shortDay, today, usePages, useWorkers, workerOptions } from "./field.js";
+import { dayOr, dayPlus, everyRow, picked, shortDay, today, usePages, useWorkers, workerFilter } from "./field.js";
 import { Empty, Exports, Filters, More, PersonName, personName, Table, Trouble } from "./parts.js";
 
 const COUNTS = ["patrols", "checkpoints", "visits", "cases_reported", "cases_handled"];
@@ -22,7 +22,7 @@ export function Workload({ query }) {
       query=${query}
       fields=${[
         { name: "area", label: t("visits.area"), kind: "area" },
-        workers.length > 0 && { name: "person", label: t("visits.worker"), options: workerOptions(workers) },
+        workerFilter("person", workers),
         { name: "from_day", label: t("visits.from"), kind: "day" },
         { name: "to_day", label: t("visits.to"), kind: "day" },
       ].filter(Boolean)}

@@ -13,7 +13,7 @@ import pytest
 from service.tablet_client import Refused, Tablet
 from tests.browser.conftest import Served
 from tests.check import check_everything
-from tests.web.city import CANARY, CITY, GRID_A1, GRID_A2, GRID_B1, person_id
+from tests.web.city import CANARY, CITY, COUNTY, GRID_A1, GRID_A2, GRID_B1, SUBDISTRICT_A, person_id
 
 pytestmark = pytest.mark.browser
 
@@ -231,7 +231,11 @@ def test_what_is_shown_is_saved_as_it_is_shown(desk: Any, served: Served):
 def test_a_code_on_the_screen_is_read_by_a_scanner_and_enrols_a_tablet(desk: Any, served: Served, no_serious_issue: Any):
     page = desk("guan").open("tablets", "Tablets")
     page.get_by_role("button", name="Give a tablet").click()
-    page.get_by_role("dialog").get_by_label("Grid worker").select_option(person_id("wang"))
+    form = page.get_by_role("dialog")
+    form.get_by_text("Choose a subdistrict").wait_for()
+    for area in (CITY, COUNTY, SUBDISTRICT_A):
+        form.get_by_label("Area").select_option(area)
+    form.get_by_label("Grid worker").select_option(person_id("wang"))
     page.get_by_role("button", name="Make a code").click()
     page.get_by_role("img", name="QR code of the enrolment code").wait_for()
     no_serious_issue(page)
