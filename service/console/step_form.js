@@ -1,11 +1,12 @@
 /** The form of one step of a case: its fields from the table, and If-Match with the version that the person saw. Read on the case's page. */
 
 import { Field, html, t, today, useLayoutEffect, useRef, useState } from "../pages/ui.js";
-import { send } from "./api.js";
+import { send, useData } from "./api.js";
 import { useDraft } from "./drafts.js";
 import { Reason, Select, Trouble, unitName } from "./parts.js";
 import { PhotoInput } from "./photos.js";
 import { FORMS, ownUnits, unitsToMuster } from "./steps.js";
+import { titleOf } from "./titles.js";
 import { UnitChoice } from "./units.js";
 
 const CHOICES = {
@@ -93,7 +94,7 @@ function Asked({ name, step, required, case: each, trail, value, onChange }) {
   if (name === "until") return html`<${Field} label=${label} type="date" required=${required} min=${today()} value=${value} onInput=${onChange} />`;
   if (name === "amount") return html`<${Field} label=${t("case_page.more_time", { kind: t(`case_page.kind.${each.time_limit.kind}`), most: each.time_limit.amount })} type="number" min="1" max=${Math.floor(each.time_limit.amount)} step="1" required=${required} value=${value} onInput=${(said) => onChange(said === "" ? "" : Number(said))} />`;
   if (name === "muster_minutes") return html`<${Field} label=${label} type="number" min="1" max="1440" step="1" required=${required} value=${value} onInput=${(said) => onChange(said === "" ? "" : Number(said))} />`;
-  if (name === "into") return html`<${Field} label=${label} why=${t("case_page.into_why")} required=${required} value=${value} onInput=${(said) => onChange(said.trim().toLowerCase().split("/").at(-1))} pattern="[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}" maxlength="200" />`;
+  if (name === "into") return html`<${Into} label=${label} case=${each} value=${value ?? ""} onChange=${onChange} />`;
   if (name === "quantities") return html`<${Quantities} label=${label} value=${value ?? []} onChange=${onChange} />`;
   return html`<${PhotoInput} value=${value ?? []} onChange=${onChange} />`;
 }
@@ -103,6 +104,21 @@ function Radios({ name, label, required, value, onChange, options }) {
     <legend>${label}${required ? "" : html` <small>${t("common.optional")}</small>`}</legend>
     ${options.map((each) => html`<label key=${each}><input type="radio" name=${name} checked=${value === each} onChange=${() => onChange(each)} /> ${t(`field.${name}.${each}`)}</label>`)}
   </fieldset>`;
+}
+
+const NUMBER = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
+/** The case that goes on in this one's place: one of the open cases of the same grid, or any by its number. */
+function Into({ label, case: each, value, onChange }) {
+  const { data, problem } = useData("/v1/cases", { area: each.area, open: true, limit: 100 });
+  const others = (data?.items ?? []).filter(({ case_id: id, ledger }) => id !== each.case_id && ledger === each.ledger);
+  const options = [["", t("cases.unit.choose")], ...others.map((other) => [other.case_id, `${titleOf(other)} (${other.case_id.slice(0, 8)})`])];
+  return html`<label>${label} <${Select} value=${others.some(({ case_id: id }) => id === value) ? value : ""} onChange=${onChange} options=${options} /></label>
+    <${Trouble} problem=${problem} />
+    <details>
+      <summary>${t("case_page.by_number")}</summary>
+      <${Field} label=${t("case_page.number")} why=${t("case_page.into_why")} value=${value} onInput=${(said) => onChange(said.trim().toLowerCase().split("/").at(-1))} pattern=${NUMBER} maxlength="200" />
+    </details>`;
 }
 
 function Assists({ label, case: each, value, onChange }) {
