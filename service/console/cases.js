@@ -56,7 +56,7 @@ export function Cases({ query }) {
     <div class="toolbar">
       <span role="status" class="muted">${counted(live)}</span>
       <button type="button" class="outline" aria-pressed=${showMap} onClick=${toggleMap}>${t("cases.map")}</button>
-      ${hasRole("officer", "worker") && html`<a role="button" class="outline" href="#/report">${t("cases.report")}</a>`}
+      ${ownUnits().some((unit) => !unit.includes("/")) && html`<a role="button" class="outline" href="#/report">${t("cases.report")}</a>`}
       <div class="end"><${Exports} name=${`${t("cases.file")}-${new Date().toISOString().slice(0, 10)}`} columns=${filed(columns)} rows=${(format) => exported(asked, format)} formats=${["csv", "xlsx", "geojson"]} /></div>
     </div>
     ${live.problem && html`<${Trouble} problem=${live.problem} />`}
