@@ -2,7 +2,7 @@
 
 import { Field, html, language, showDay, showNumber, t, today, useEffect, useMemo, useState } from "../pages/ui.js";
 import { allOf, sendFile, session, useData } from "./api.js";
-import { Facts, Mark, showBytes, useAction, usePages } from "./office.js";
+import { Coming, Facts, Mark, showBytes, useAction, usePages } from "./office.js";
 import { Map } from "./map.js";
 import { AreaName, Empty, Exports, Filters, More, Table, Trouble } from "./parts.js";
 import { useNames } from "./people.js";
@@ -43,7 +43,7 @@ function Tree({ query }) {
 function Root({ code, day, chosen }) {
   const { data, problem } = useData("/v1/areas", { area: code, level: LEVELS[code.length], day, outlines: false });
   const area = data?.items.find((each) => each.code === code);
-  if (!area) return html`<li><${Trouble} problem=${problem} />${data && html`<${Empty}>${t("areas.not_there")}</>`}</li>`;
+  if (!area) return html`<li><${Coming} data=${data} problem=${problem} /><${Trouble} problem=${problem} />${data && html`<${Empty}>${t("areas.not_there")}</>`}</li>`;
   return html`<${Branch} area=${area} day=${day} chosen=${chosen} opened />`;
 }
 
@@ -87,7 +87,7 @@ function Shown({ code, day }) {
   const shapes = useMemo(() => (wide ? outlines : area ? [area] : []).filter(({ polygon, centre }) => polygon || centre), [outlines, area]);
   const people = useData("/v1/people", { unit: code, day: day || today() });
   const names = useNames((people.data?.items ?? []).map(({ person }) => person));
-  if (!area) return html`<section><${Trouble} problem=${problem} />${data && html`<${Empty}>${t("areas.not_there")}</>`}</section>`;
+  if (!area) return html`<section><${Coming} data=${data} problem=${problem} /><${Trouble} problem=${problem} />${data && html`<${Empty}>${t("areas.not_there")}</>`}</section>`;
   return html`<section>
     <h2>${area.name}</h2>
     <${Facts} rows=${[

@@ -2,7 +2,7 @@
 
 import { html, showNumber, t } from "../pages/ui.js";
 import { useData } from "./api.js";
-import { Facts, Mark, showBytes, showMoment, showSpan, Verbatim } from "./office.js";
+import { Coming, Facts, Mark, showBytes, showMoment, showSpan, Verbatim } from "./office.js";
 import { AreaName, Table, Trouble } from "./parts.js";
 
 const EVERY_MS = 10_000;
@@ -17,6 +17,7 @@ export function Health() {
       ${data && html`<span class="muted">${t("health.at", { when: showMoment(data.at) })}</span>`}
       <button type="button" class="outline end" aria-busy=${loading} onClick=${reload}>${t("health.again")}</button>
     </div>
+    <${Coming} data=${data} problem=${problem} />
     <${Trouble} problem=${problem} />
     ${data && html`<${Advice} items=${advice(data)} /><${Engine} data=${data} /><${Stores} stores=${data.stores} /><${Admission} said=${data.admission} /><${Publishing} said=${data.publishing} />
       <p class="muted">${t("health.version", { version: data.version, migration: data.migration })}</p>`}`;

@@ -3,13 +3,14 @@
 import { html, showNumber, t } from "../pages/ui.js";
 import { useData } from "./api.js";
 import { RootLog } from "./ledgers.js";
-import { Copy, Facts, Mark, showMoment, showSpan, Verbatim } from "./office.js";
+import { Coming, Copy, Facts, Mark, showMoment, showSpan, Verbatim } from "./office.js";
 import { Empty, Trouble } from "./parts.js";
 
 export function Keys() {
   const { data, problem } = useData("/v1/signing");
   return html`<h1>${t("keys.title")}</h1>
     <p class="muted">${t("keys.explain")}</p>
+    <${Coming} data=${data} problem=${problem} />
     <${Trouble} problem=${problem} />
     ${data && html`<${Facts} rows=${[
       [t("keys.origin"), html`<span class="mono">${data.origin}</span>`],

@@ -2,7 +2,7 @@
 
 import { Field, html, say, showNumber, t, useState } from "../pages/ui.js";
 import { fetchFile, send, useData } from "./api.js";
-import { Copy, Deciding, Facts, Hash, Mark, showMoment, showSpan, useAction, Verbatim } from "./office.js";
+import { Coming, Copy, Deciding, Facts, Hash, Mark, showMoment, showSpan, useAction, Verbatim } from "./office.js";
 import { AreaName, Dialog, Empty, PersonName, save, Table, Trouble } from "./parts.js";
 
 /** #/ledgers, and #/ledgers/<code> for one. */
@@ -45,6 +45,7 @@ function All() {
   const halted = data?.items.filter(({ halted }) => halted) ?? [];
   return html`<h1>${t("ledgers.title")}</h1>
     <p class="muted">${t("ledgers.explain")}</p>
+    <${Coming} data=${data} problem=${problem} />
     <${Trouble} problem=${problem} />
     ${halted.length > 0 && html`<p role="alert" class="trouble">${t("ledgers.halted_why", { ledgers: halted.map(({ ledger }) => ledger).join(", ") })}</p>`}
     ${data && (data.items.length ? html`<${Table} caption=${t("ledgers.title")} columns=${columns} rows=${data.items} rowKey=${({ ledger }) => ledger} />` : html`<${Empty} />`)}
@@ -121,7 +122,7 @@ function One({ code }) {
   const { data, problem, reload } = useData(`/v1/ledgers/${code}`);
   const signing = useData("/v1/signing");
   const [stating, setStating] = useState(false);
-  if (!data) return html`<h1>${t("ledgers.one", { ledger: code })}</h1><${Trouble} problem=${problem} />`;
+  if (!data) return html`<h1>${t("ledgers.one", { ledger: code })}</h1><${Coming} data=${data} problem=${problem} /><${Trouble} problem=${problem} />`;
   const point = data.checkpoint;
   return html`<h1>${t("ledgers.one", { ledger: code })}</h1>
     <div class="toolbar">

@@ -55,6 +55,9 @@ export function useStill(value, pause = 250) {
   return still;
 }
 
+/** Stands where something is on its way, until it or what went wrong is there. */
+export const Coming = ({ data, problem }) => (data || problem ? null : html`<p aria-busy="true">${t("console.loading")}</p>`);
+
 /** Pairs of a name and a value, one below the other. rows: [[name, value], …]; what is null or undefined is left out. */
 export const Facts = ({ rows }) => html`<dl class="office-facts">
   ${rows.filter(([, value]) => value !== null && value !== undefined && value !== false).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}

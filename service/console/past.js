@@ -2,7 +2,7 @@
 
 import { Field, html, showNumber, t, useEffect, useMemo, useState } from "../pages/ui.js";
 import { allOf, fetchFile, useData } from "./api.js";
-import { Deciding, localText, Mark, momentOf, showMoment, showSpan, useAction, usePages, useStill, Verbatim } from "./office.js";
+import { Coming, Deciding, localText, Mark, momentOf, showMoment, showSpan, useAction, usePages, useStill, Verbatim } from "./office.js";
 import { AreaName, categoryName, Dialog, Empty, Filters, More, PersonName, save, setQuery, Status, Table, Trouble, UnitName, useCategories } from "./parts.js";
 
 const LEDGER = 9;
@@ -71,7 +71,8 @@ function useMoment(path, query, otherwise) {
   const [at, setAt] = useState(query.get("at") || otherwise);
   const still = useStill(at, 300);
   useEffect(() => {
-    if (still && still !== query.get("at") && still !== otherwise) setQuery(path, { ...Object.fromEntries(query), at: still });
+    const said = still === otherwise ? "" : still;
+    if (said !== (query.get("at") ?? "")) setQuery(path, { ...Object.fromEntries(query), at: said });
   }, [still]);
   return [at ?? otherwise, setAt, still ?? otherwise];
 }
@@ -96,7 +97,7 @@ function List({ query }) {
 
 function ListOf({ ledger, area, query }) {
   const { data, problem } = useData(`/v1/ledgers/${ledger}`);
-  if (!data) return html`<${Trouble} problem=${problem} />`;
+  if (!data) return html`<${Coming} data=${data} problem=${problem} /><${Trouble} problem=${problem} />`;
   return html`<${ListAt} ledger=${data} area=${area} query=${query} />`;
 }
 
@@ -157,7 +158,7 @@ function OneCase({ id, query }) {
   useEffect(() => {
     allOf(`/v1/cases/${id}/history`).then(setSteps, setWrong);
   }, [id]);
-  if (!data || !ledger.data || !steps) return html`<h1>${t("past.one")}</h1><${Trouble} problem=${problem ?? ledger.problem ?? wrong} />`;
+  if (!data || !ledger.data || !steps) return html`<h1>${t("past.one")}</h1><${Coming} problem=${problem ?? ledger.problem ?? wrong} /><${Trouble} problem=${problem ?? ledger.problem ?? wrong} />`;
   return html`<${CaseAt} id=${id} now=${data} ledger=${ledger.data} trail=${steps} query=${query} />`;
 }
 

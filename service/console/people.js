@@ -2,7 +2,7 @@
 
 import { Field, go, html, say, showDay, t, today, useEffect, useRef, useState } from "../pages/ui.js";
 import { get, send, useData } from "./api.js";
-import { Deciding, Facts, Mark, showMoment, useAction, usePages, useStill } from "./office.js";
+import { Coming, Deciding, Facts, Mark, showMoment, useAction, usePages, useStill } from "./office.js";
 import { AreaChoice, AreaName, Dialog, Empty, Exports, Filters, More, Select, Table, Trouble, UnitName } from "./parts.js";
 
 const ROLES = ["worker", "officer", "auditor", "administrator"];
@@ -97,7 +97,7 @@ function One({ person }) {
   };
   const close = () => setOpen(null);
   const known = account.data?.items[0];
-  if (!data) return html`<h1>${t("people.one")}</h1><${Trouble} problem=${problem} />`;
+  if (!data) return html`<h1>${t("people.one")}</h1><${Coming} data=${data} problem=${problem} /><${Trouble} problem=${problem} />`;
   const columns = [
     { key: "role", title: t("people.role"), cell: ({ role }) => t(`console.role.${role}`) },
     { key: "unit", title: t("people.unit"), cell: ({ unit }) => html`<${UnitName} unit=${unit} /><small class="mono">${unit}</small>` },

@@ -2,7 +2,7 @@
 
 import { html, language, locale, say, showDay, showNumber, t, useState } from "../pages/ui.js";
 import { send, useData } from "./api.js";
-import { Facts, Hash, Mark, showMoment, useAction, Verbatim } from "./office.js";
+import { Coming, Facts, Hash, Mark, showMoment, useAction, Verbatim } from "./office.js";
 import { Empty, Table, Trouble } from "./parts.js";
 
 const KINDS = ["categories", "limits", "calendar", "care_plan", "indicators", "recipients"];
@@ -18,6 +18,7 @@ export function Rulebooks({ rest }) {
   return html`<h1>${t("books.title")}</h1>
     <p class="muted">${t("books.explain")}</p>
     <div class="toolbar"><a role="button" href="#/rulebooks/publish">${t("books.publish")}</a></div>
+    <${Coming} data=${data} problem=${problem} />
     <${Trouble} problem=${problem} />
     ${data && KINDS.map((each) => html`<${OfKind} key=${each} kind=${each} books=${books.filter((book) => book.kind === each)} />`)}`;
 }
@@ -43,7 +44,7 @@ function OfKind({ kind, books }) {
 // ---- one version
 
 function One({ book, loaded, problem }) {
-  if (!book) return html`<h1>${t("books.one")}</h1><${Trouble} problem=${problem} />${loaded && html`<${Empty}>${t("books.unknown")}</>`}`;
+  if (!book) return html`<h1>${t("books.one")}</h1><${Coming} data=${loaded} problem=${problem} /><${Trouble} problem=${problem} />${loaded && html`<${Empty}>${t("books.unknown")}</>`}`;
   const { kind, name, version, effective_from, published_at, shipped, sha256, content } = book;
   return html`<h1>${t(`books.kind.${kind}`)} · ${name}@${version}</h1>
     <div class="toolbar"><a href="#/rulebooks">${t("books.to_all")}</a></div>

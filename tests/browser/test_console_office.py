@@ -95,6 +95,9 @@ def test_an_auditor_moves_the_slider_and_sees_the_case_as_it_was_known_then(late
     assert len(asked) - before <= 5, "not one request for each step of the slider"
     page.reload()
     page.get_by_text("Steps that had happened and could not be known yet: 1.").wait_for()
+    page.get_by_role("button", name="Now").click()
+    page.get_by_text("All that had happened was known.").wait_for()
+    page.wait_for_function("!location.hash.includes('at=')")
 
 
 def test_the_list_of_an_earlier_moment_differs_by_what_was_known(late: Late, console: Any):

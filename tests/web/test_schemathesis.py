@@ -21,7 +21,7 @@ def as_lines(_: Any, value: Any) -> bytes:
     return str(value).encode("utf-8", "replace")
 
 
-NAMES = ("chen", "sun", "li")
+NAMES = ("chen", "sun", "li", "guan", "zhao")
 
 bounded = settings(
     max_examples=12,
