@@ -93,7 +93,7 @@ function Trouble() {
   }
   if (code === "tablet_revoked" || standing.value?.status === "revoked") return html`<p class="wrong">${t("sync.revoked")}</p>`;
   if (code === "not_logged_in") return html`<p class="wrong">${t("sync.expired")} <a href="#/renew">${t("sync.renew")}</a></p>`;
-  if (name === "OtherHistory" || faults.value.length) return html`<p class="wrong">${t("sync.faults")}</p>`;
+  if (name === "OtherHistory" || faults.value.length) return html`<p class="wrong">${t("sync.faults")} <a href="#/more">${t("more.title")}</a></p>`;
   if (!trouble.value || !online.value) return null;
   return html`<p class="wrong">${name === "Unreachable" ? t("sync.unreachable") : t("sync.trouble", { what: message })}</p>`;
 }

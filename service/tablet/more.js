@@ -1,7 +1,7 @@
 /** Beside the day's work: language, what this tablet stores and where, other workers, and what the app does not record. */
 
-import { html, language, LANGUAGES, showNumber, speak, t } from "../pages/ui.js";
-import { entries, storage, tablet, waiting, workers } from "./state.js";
+import { html, language, LANGUAGES, showNumber, showTime, speak, t } from "../pages/ui.js";
+import { entries, faults, storage, tablet, waiting, workers } from "./state.js";
 
 export function Languages() {
   return html`<div role="group" aria-label=${t("more.language")} class="languages">
@@ -24,6 +24,11 @@ export function More() {
     </dl>
     ${room && !room.kept && html`<p>${t("storage.asked")}</p>`}
     <p><a role="button" class="wide secondary" href="#/enrol">${t("who.another")}</a></p>
+    ${faults.value.length > 0 &&
+    html`<h2>${t("more.faults")}</h2>
+      <p>${t("sync.faults")}</p>
+      <ul>${faults.value.map(({ at, ledger, message }) => html`<li>${showTime(at)} · ${ledger ?? ""} · ${message}</li>`)}</ul>
+      <button type="button" class="wide secondary" onClick=${() => tablet.value.dismissFaults()}>${t("more.looked")}</button>`}
     <h2>${t("more.notRecorded")}</h2>
     <p>${t("more.burden")}</p>
   </main>`;

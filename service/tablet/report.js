@@ -93,7 +93,7 @@ export function Report({ patrol }) {
         <${Photos} names=${said.photos} onChange=${set("photos")} />
         <${Where} area=${area} place=${said.place} onPlace=${set("place")} why=${t(apart ? "report.placeApart" : "report.placeWhy")} />
         <details>
-          <summary>${t("report.urgency")}: ${t(`report.urgency.${said.urgency}`)} · ${t("report.level")}: ${t(`report.level.${said.level}`)}</summary>
+          <summary>${t("report.howGrave", { urgency: t(`report.urgency.${said.urgency}`), level: t(`report.level.${said.level}`) })}</summary>
           <${Choice} label=${t("report.urgency")} name="urgency" required value=${said.urgency} onChange=${set("urgency")} options=${URGENCIES.map((each) => [each, t(`report.urgency.${each}`)])} />
           <${Choice} label=${t("report.levelWhy")} name="level" required value=${said.level} onChange=${set("level")} options=${LEVELS.map((each) => [each, t(`report.level.${each}`)])} />
         </details>

@@ -496,3 +496,18 @@ def test_another_release_is_fetched_whole_and_offered(app: Any, monkeypatch: pyt
     app.get_by_text("A new version is ready").wait_for()
     assert app.evaluate(kept) == [f"gridtrail-tablet-{'0' * 32}"]
     assert before != f"gridtrail-tablet-{'0' * 32}"
+
+
+def test_a_promise_that_was_not_kept_is_told_until_somebody_has_looked_into_it(app: Any):
+    app.evaluate(
+        """async () => {
+            const { tablet } = await import("/tablet/state.js");
+            const { OtherHistory } = await import("/tablet/gridtrail-sync.js");
+            await tablet.value.keepFault(new OtherHistory("Two roots of one size.", { ledger: "411502001" }));
+        }"""
+    )
+    app.get_by_text("The service showed something other than it had promised").wait_for()
+    app.locator(".warnings").get_by_role("link", name="More").click()
+    app.get_by_text("Two roots of one size.").wait_for()
+    app.get_by_role("button", name="My officer has looked into it").click()
+    app.get_by_text("The service showed something other").first.wait_for(state="hidden")
