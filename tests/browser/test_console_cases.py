@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -367,3 +368,21 @@ def test_the_first_page_leads_to_the_tablet_the_console_and_the_documentation(co
     assert found == ["tablet/", "console/", "docs"]
     for address in found:
         assert page.request.get(f"{served.url}/{address}").ok, address
+
+
+def test_the_trail_marks_what_a_wrong_clock_said_and_what_came_late(served: Served, console: Any):
+    city, case, late = served.city, str(uuid4()), str(uuid4())
+    tablet = city.enrol("li")
+    tablet.record("case.reported", late, GRID_A1, {"category": "gridtrail/1/A01", "summary": "written down, sent later"})
+    city.clock.forward(hours=2)
+    tablet.sync()
+    tablet.wall = lambda: city.clock() - timedelta(days=400)
+    tablet.record("case.reported", case, GRID_A1, {"category": "gridtrail/1/A01", "summary": "rubbish of another year"})
+    tablet.sync()
+    city.catch_up()
+    page = console("zhao", f"case/{case}")
+    page.get_by_role("listitem").filter(has_text="the tablet's clock was wrong: it said 16 Oct 2025").wait_for()
+    page.goto(f"{served.url}/console/#/case/{late}")
+    step = page.get_by_role("listitem").filter(has_text="written down, sent later")
+    step.filter(has_text="recorded 20 Nov 2026").wait_for()
+    assert "clock was wrong" not in step.inner_text()
