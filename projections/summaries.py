@@ -213,6 +213,8 @@ TOPICS = frozenset(CHANGES)
 def spread(before: Row | None, after: Row | None, event: Recorded) -> Iterator[tuple[Key, Row | None]]:
     """The items that the event made, changed or removed. Those of a round that is over are left as they are."""
     assert after is not None
+    if event.topic in SILENT:
+        return
     case, area, here = event.stream, after["area"], orjson.loads(after["state"])
     items, was = items_of(here), items_of(orjson.loads(before["state"])) if before is not None else {}
     for place, item in items.items():
@@ -246,6 +248,12 @@ def items_of(state: State) -> dict[tuple[int, str], Item]:
     return items
 
 
+SILENT = frozenset(topic for topic, change in CHANGES.items() if change is _nothing_more) - {
+    "case.rejected",
+    "case.suspended",
+    "case.merged",
+}
+"""Facts that move a case and change nothing that is counted of it."""
 REGISTER_MARKS = (("exempt", "exempt"), ("late", "accept_late"))
 DUE_MARKS = ("closed_late", "exempt", "extended", "late", "reworked")
 STANDS_STILL = frozenset({"suspended", "merged"})
