@@ -161,7 +161,7 @@ def _show(whole: dict[str, Any], written: bytes) -> None:
     period, weights, checkpoint = whole["period"], whole["weights"], whole["checkpoint"]
     click.echo(f"{whole['ledger']}  {period['name']}  {period['start']} up to {period['until']} ({period['zone']})")
     click.echo(f"{checkpoint['origin']}  {checkpoint['size']} entries  root {checkpoint['root']}")
-    click.echo(f"weights {weights['name']}@{weights['version']}  sha256 {document.digest(written)}")
+    click.echo(f"weights {weights['name']}@{weights['version']}  document sha256 {document.digest(written)}")
     for each in whole["indicators"]:
         click.echo(f"  {each['code']:<20} {each['numerator']:>8} / {each['denominator']:<8} {percent(each['value']):>8}  {each['zh']}")
     click.echo(f"  {'total':<20} {'':>8}   {'':<8} {percent(whole['total']['value']):>8}")
