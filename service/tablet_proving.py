@@ -158,7 +158,10 @@ class _Ledger:
         return self._advance(told) if told else point
 
     def _ask(self, positions: Sequence[int], seen: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The service's answer, or None where nothing is published yet. OtherHistory where it does not know what its receipts named."""
+        """The service's answer, or None where nothing is published yet, or the service lost entries, which the next sync finds out.
+
+        OtherHistory where it does not know what its receipts named.
+        """
         from service.tablet_client import Refused, Unreachable
 
         asked: dict[str, Any] = {"ledger": self.ledger, "positions": list(positions)}
@@ -170,12 +173,19 @@ class _Ledger:
             if no.code == "not_published":
                 return None
             if no.code == "not_found":
+                if self._has_lost():
+                    return None
                 raise OtherHistory(f"The service does not know entries of ledger {self.ledger} that its receipts named.") from no
             raise
         told: dict[str, Any] = answer.json()
         if not isinstance(told, dict) or not told.keys() >= ANSWER:
             raise Unreachable("The service's answer to a question for proofs cannot be read.")
         return told
+
+    def _has_lost(self) -> bool:
+        """Whether the service has fewer entries of this tablet than it confirmed: it was restored from a backup since the last sync."""
+        standing = self.tablet._ask("GET", "/v1/sync/standing", None, {}).json()
+        return bool(standing["size"] < self.outbox.confirmed)
 
     # ---- verifying
 

@@ -274,6 +274,14 @@ def test_an_entry_that_the_service_does_not_know_any_more_is_another_history(tow
         tablet.prove()
 
 
+def test_entries_that_went_with_a_restore_since_the_last_sync_are_no_lie(town: Town) -> None:
+    tablet = told(town)
+    town.gridtrail.publisher.turn()
+    tablet.outbox.db.execute("UPDATE entries SET outcome = replace(outcome, '\"position\": ', '\"position\": 9') WHERE seq = 0")
+    tablet.outbox.remember(confirmed=5)
+    assert tablet.prove().entries == 0
+
+
 # ---- what may be asked
 
 
