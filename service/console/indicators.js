@@ -55,7 +55,7 @@ function Charts({ data, area, kind }) {
 function tableColumns(book) {
   const of = (code) => (row) => row.indicators.find((each) => each.code === code) ?? { numerator: 0, denominator: 0 };
   return [
-    { key: "period", title: t("indicator.period"), cell: ({ period }) => html`<span class="area">${periodName(period.name)}</span>${period.complete ? "" : html` <small>${t("indicator.goes_on")}</small>`}`, text: ({ period }) => period.name },
+    { key: "period", title: t("indicator.period"), cell: ({ period }) => html`${periodName(period.name)}${period.complete ? "" : html` <small>${t("indicator.goes_on")}</small>`}`, text: ({ period }) => period.name },
     ...book.indicators.map((each) => ({
       key: each.code,
       title: wordsOf(each),
