@@ -27,7 +27,7 @@ from service.summaries.making import SUBDISTRICT, Counted, differences, file_nam
 CATALOGUE.update({"summary_lost": (500, "The sealed roll-up cannot be written again")})
 
 MOST_PERIODS = 60
-MOST_COUNTED = 25
+MOST_COUNTED = 12
 """Subdistricts of one page whose numbers are counted, not sealed: half a second each where 300 visits are made a day."""
 SHOWN_PERIODS = 12
 COMMUNITY = 12
@@ -47,7 +47,7 @@ blueprint = Noun("summaries", __name__, url_prefix="/v1", description="Indicator
 def list_summaries(query: dict[str, Any]) -> dict[str, Any]:
     """The counts and indicators of a period, by subdistrict or community: those that were sealed, otherwise as the lists have them now.
 
-    A page is of so many subdistricts, at most 25 of which are counted now. A community's officer reads the own community: by=community.
+    A page is of so many subdistricts, at most 12 of which are counted now. A community's officer reads the own community: by=community.
     """
     pieces, sight = gridtrail().summaries, sight_of(actor(), "summary.read")
     period = Period.of(query["period"]) if "period" in query else pieces.this("quarter")
