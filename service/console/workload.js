@@ -11,9 +11,10 @@ export function Workload({ query }) {
   const to = dayOr(query.get("to_day"), today());
   const from = dayOr(query.get("from_day"), dayPlus(to, 1 - WEEK));
   const asked = { ...picked(query, "area", "person"), from_day: from, to_day: to };
-  const { first, items, next, more, busy, problem, loading } = usePages("/v1/workload", asked);
+  const { first, items: days, next, more, busy, problem, loading } = usePages("/v1/workload", asked);
   const workers = useWorkers(query.get("area"));
   const columns = columnsOf();
+  const items = days.filter(didSomething);
   return html`
     <h1>${t("workload.title")}</h1>
     <p class="note">${t("workload.purpose")}</p>
@@ -29,7 +30,7 @@ export function Workload({ query }) {
     />
     <div class="toolbar">
       <p>${t("workload.period", { from: showDay(from), to: showDay(to) })}</p>
-      <span class="end"><${Exports} name=${`workload-${from}-${to}`} columns=${columns} rows=${everyRow("/v1/workload", asked)} /></span>
+      <span class="end"><${Exports} name=${`workload-${from}-${to}`} columns=${columns} rows=${async () => (await everyRow("/v1/workload", asked)()).filter(didSomething)} /></span>
     </div>
     <${Trouble} problem=${problem} />
     ${items.length > 0 && html`<div class="stays"><${Table} caption=${t("workload.title")} columns=${columns} rows=${items} rowKey=${({ day, person }) => `${day} ${person}`} /></div>`}
@@ -47,7 +48,10 @@ const columnsOf = () => [
   ...COUNTS.map((name) => ({ key: name, title: t(`workload.${name}`), numeric: true, cell: (row) => showNumber(row[name]) })),
 ];
 
-const who = () => ({ key: "person", title: t("visits.worker"), text: ({ person }) => personName(person), cell: ({ person }) => html`<${PersonName} person=${person} />` });
+/** A day on which only a late step is on record has nothing to show here. */
+const didSomething = (row) => COUNTS.some((name) => row[name]);
+
+const who = () => ({ key: "person", title: t("workload.person"), text: ({ person }) => personName(person), cell: ({ person }) => html`<${PersonName} person=${person} />` });
 
 const deskColumns = () => [
   who(),
