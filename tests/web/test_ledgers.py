@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from service.audit.rotating import Rotating
 from service.audit.tables import checkpoints
 from service.database import writing
 from service.ledger.note import Checkpoint
@@ -185,3 +186,12 @@ def test_a_witness_that_is_away_and_one_that_cosigned_are_told_apart(town: City,
     with writing(town.gridtrail.database) as conn:
         conn.execute(checkpoints.update().where(checkpoints.c.ledger == SUBDISTRICT_A).values(rooted=-1))
     assert town.client("sun").get(f"/v1/ledgers/{SUBDISTRICT_A}").json["cosigned_by"] == []
+
+
+def test_a_key_that_was_handed_on_is_told_with_its_statement(town: City) -> None:
+    old = str(town.gridtrail.signer.verifier)
+    Rotating(town.gridtrail).rotate("Yearly change", stolen=False)
+    (told,) = town.client("guan").get("/v1/signing").json["rotations"]
+    assert (told["old"], told["reason"], told["holds"], told["last_valid"]) == (old, "Yearly change", True, None)
+    assert told["new"] != old
+    assert told["new"] in told["statement"]
