@@ -102,13 +102,14 @@ function Front({ children }) {
   return html`<header class="bar"><strong>${t("app.name")}</strong><${Languages} /></header>${children}`;
 }
 
-/** Keeps the app's files on the device; tells when other files have come. */
+/** Keeps the app's files on the device. */
 async function keepOffline() {
   if (!("serviceWorker" in navigator)) return;
-  navigator.serviceWorker.addEventListener("message", ({ data }) => data === "new release" && (isNewVersion.value = true));
   await navigator.serviceWorker.register("sw.js", { type: "module" });
 }
 
+// Heard from the first moment on: other files may come while this page is still being made.
+navigator.serviceWorker?.addEventListener("message", ({ data }) => data === "new release" && (isNewVersion.value = true));
 await speak(language.value);
 render(html`<${App} />`, document.getElementById("app"));
 document.body.dataset.ready = "yes";
