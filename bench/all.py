@@ -17,6 +17,7 @@ PARTS: dict[str, tuple[list[str], list[str] | None]] = {
     "queries": (["--events", "10000000"], ["--events", "20000", "--requests", "6", "--ledgers", "8", "--grids", "200"]),
     "growth": (["--sizes", "1e4", "1e5", "1e6", "1e7"], None),
     "export": ([], ["--events", "5000", "--stores", "sqlite"]),
+    "audit": ([], ["--tablets", "8", "--batches", "2", "--repeats", "1"]),
     "overload": ([], None),
 }
 

@@ -5,24 +5,23 @@ are what the server added when it recorded the event. All values are JSON-native
 recorded line, the event made from it and the event that was first made are equal to the last bit.
 """
 
-from collections.abc import Hashable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, NamedTuple, Self, TypeVar, get_type_hints
 from uuid import UUID
 
-from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
+from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate, datetime_now_with_tzinfo
 from eventsourcing.utils import get_topic, resolve_topic
 
 T = TypeVar("T")
 Said = Annotated[T, "said"]
 Derived = Annotated[T, "derived"]
 
+_new, _set = object.__new__, object.__setattr__
 LIBRARY_FIELDS = frozenset({"originator_id", "originator_version", "timestamp", "originator_topic"})
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """One act of one person: what every event records of it, and what the rules may ask of the actor.
 
     by            the person's id (UUID text); ``system`` for what the service itself does
@@ -94,29 +93,38 @@ class Aggregate(BaseAggregate[UUID]):
         return begun
 
     def record(self, event_class: type[Any], act: Act, **said_and_derived: Any) -> None:
-        """Records one more event and applies it."""
-        event = _event(event_class, self.id, self.version + 1, act, said_and_derived)
-        event.mutate(self)
-        self.pending_events.append(event)
+        """Records one more event and applies it.
+
+        The event's own ``mutate`` would compare the id and the version that it was given here with those that it was given them from.
+        """
+        event = _event(event_class, self._id, self._version + 1, act, said_and_derived)
+        event.apply(self)
+        self._version, self._modified_on = event.originator_version, event.timestamp
+        self._pending_events.append(event)
 
 
-def _event(event_class: type[Any], stream: UUID, version: int, act: Act, said_and_derived: dict[str, Any]) -> Any:
+def _event(event_class: Any, stream: UUID, version: int, act: Act, said_and_derived: dict[str, Any]) -> Any:
     """The event, equal to what its constructor would make: that one sets a frozen dataclass's members one by one, in thrice the time."""
-    names, defaults = _members_of(cast(Hashable, event_class))
-    values = {**defaults, **act.recorded(), **said_and_derived}
-    values["originator_id"], values["originator_version"], values["timestamp"] = stream, version, event_class.create_timestamp()
-    if values.keys() != names or not isinstance(stream, UUID):
-        raise TypeError(f"{event_class.__qualname__} has not exactly these members: {sorted(values.keys() ^ names)}")
-    event = object.__new__(event_class)
-    object.__setattr__(event, "__dict__", values)
+    members, needed = _members_of(event_class)
+    values = members.copy()
+    values["by"], values["role"], values["happened_at"], values["day"], _, values["tablet"], values["entry"] = act
+    values.update(said_and_derived)
+    values["originator_id"], values["originator_version"], values["timestamp"] = stream, version, datetime_now_with_tzinfo()
+    if len(values) != len(members) or not needed <= said_and_derived.keys() or not isinstance(stream, UUID):
+        wrong = sorted((values.keys() - members) | (needed - said_and_derived.keys()))
+        raise TypeError(f"{event_class.__qualname__} has not exactly these members: {wrong}")
+    event = _new(event_class)
+    _set(event, "__dict__", values)
     return event
 
 
 @cache
-def _members_of(event_class: Any) -> tuple[frozenset[str], dict[str, Any]]:
-    """The names of all members of an event, and the defaults of those that have one."""
+def _members_of(event_class: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """All members of an event with their defaults (None where there is none), and the names of those that whoever records it must give."""
     members = fields(event_class)
-    return frozenset(each.name for each in members), {each.name: each.default for each in members if each.default is not MISSING}
+    given = {"originator_id", "originator_version", "timestamp", *Act._fields}
+    needed = frozenset(each.name for each in members if each.default is MISSING and each.name not in given)
+    return {each.name: None if each.default is MISSING else each.default for each in members}, needed
 
 
 @cache

@@ -61,6 +61,7 @@ class Books:
                 self._codes.setdefault(category, item.effective_from)
                 self._private.setdefault(category, _privacy_of(code, item.content["codes"]))
         self._calendars: dict[str, Calendar] = {}
+        self._found: dict[tuple[str, str | None], Item | None] = {}
 
     @classmethod
     def of(cls, published: Iterable[Mapping[str, Any]]) -> "Books":
@@ -167,7 +168,9 @@ class Books:
         return item.content if item else {"groups": {}, "tiers": {}}
 
     def _in_force(self, kind: str, day: str | None) -> Item | None:
-        return next((item for item in self._items[kind] if day is None or item.effective_from <= day), None)
+        if (kind, day) not in self._found:
+            self._found[kind, day] = next((item for item in self._items[kind] if day is None or item.effective_from <= day), None)
+        return self._found[kind, day]
 
     def _limits(self, category: str, day: str) -> dict[str, Any]:
         scheme, version, _ = split_category(category)

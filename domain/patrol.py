@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.aggregate import Act, Aggregate, Fact, FirstFact, Said
 from domain.areas import must_be_an_area
-from domain.personal import must_bear_no_number
+from domain.personal import must_hold_no_number
 from domain.refusals import NotYourPatrol, PatrolFinished, TextNeeded
 
 
@@ -58,13 +58,14 @@ class Patrol(Aggregate):
         self._must_be_walked_by(act)
         if not checkpoint.strip():
             raise TextNeeded("A checkpoint has a name or a number.")
-        must_bear_no_number({"checkpoint": checkpoint})
+        must_hold_no_number("checkpoint", checkpoint)
         self.record(self.CheckpointPassed, act, area=self.area, checkpoint=checkpoint)
 
     def finish(self, act: Act, books: Any, *, note: str | None = None) -> None:
         """巡查结束: says that the grid was walked."""
         self._must_be_walked_by(act)
-        must_bear_no_number({"note": note})
+        if note:
+            must_hold_no_number("note", note)
         self.record(self.Finished, act, area=self.area, note=note)
 
     def _must_be_walked_by(self, act: Act) -> None:

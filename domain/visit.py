@@ -1,13 +1,14 @@
 """Daily visits 日走访: contact with one household or unit. Read by the upload path and the visit log."""
 
 from datetime import date, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from domain.aggregate import Act, Aggregate, Derived, FirstFact, Said
 from domain.areas import must_be_an_area
 from domain.books import Books
 from domain.days import must_be_a_day, must_be_in_order
-from domain.personal import Personal, must_be_a_reference, must_be_declared, must_bear_no_number
+from domain.personal import Personal, must_be_a_reference, must_be_declared, must_hold_no_number
 from domain.refusals import UnknownCareGroup, UnknownChannel, UnknownOutcome
 
 OUTCOMES = ("met", "no_one_home", "refused")
@@ -60,7 +61,7 @@ class Visit(Aggregate):
         """走访: records a visit. household: a reference, never a name."""
         must_be_an_area(area)
         must_be_a_reference(household)
-        must_bear_no_number({"household": household})
+        must_hold_no_number("household", household)
         must_be_declared(cls.Made.TOPIC, personal)
         if outcome not in OUTCOMES:
             raise UnknownOutcome(outcome=outcome)
@@ -87,7 +88,12 @@ def next_due(books: Books, day: str, outcome: str, care_group: str | None, next_
             raise UnknownCareGroup(care_group=care_group)
         if outcome == "no_one_home":
             interval = min(interval, books.no_one_home_days(day))
-        days.append((date.fromisoformat(day) + timedelta(days=interval)).isoformat())
+        days.append(_days_after(day, interval))
     if next_visit is not None:
         days.append(next_visit)
     return min(days) if days else None
+
+
+@lru_cache(4096)  # All visits of a day have one of a few intervals.
+def _days_after(day: str, days: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from service.audit.downloading import CannotFetch, Downloads, Http
 from service.audit.fetching import Fetching
 from service.audit.verifying.checkpoints import Keys
+from service.audit.verifying.run import LEAST
 from service.audit.verifying.run import verify as verify_all
 from service.audit.verifying.sources import NoSuchHistory, Wanted, bytes_unknown, open_source
 from service.audit.verifying.telling import as_json, as_text
@@ -70,7 +71,12 @@ def fetch(url: str, folder: Path, logs: tuple[str, ...], keys: tuple[str, ...], 
 @click.option("--with-vault", is_flag=True, help="Open the vault of the settings: account for every value, decide kept refusals again.")
 @click.option("--tolerance", type=click.FloatRange(min=0, max=3600), default=60.0, show_default=True, help="Seconds; see docs/audit.md.")
 @click.option("--zone", help="The city's time zone; GRIDTRAIL_TIME_ZONE, if not given.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=lambda: os.cpu_count() or 1, help="Processes; as many as there are cores.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=lambda: os.cpu_count() or 1,
+    help=f"Processes; as many as there are cores, and one below {LEAST:,} events.",
+)
 @click.option("--stop-after", type=click.IntRange(min=1), help="Stop after so many faults.")
 @click.option("--json", "as_object", is_flag=True, help="One JSON object instead of text.")
 def verify(

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import Self
 
 HASH_BYTES = 32
+TOGETHER = 4096
+"""Leaves that are hashed at once; more would only take memory."""
 EMPTY_ROOT = sha256(b"").digest()
 
 
@@ -47,15 +50,24 @@ class Frontier:
 
     def extend(self, leaves: Iterable[bytes]) -> None:
         """Adds many leaf hashes at the end."""
-        size, roots, pop, push = self.size, self.roots, self.roots.pop, self.roots.append
-        for leaf in leaves:
-            carry = size
-            while carry & 1:
-                leaf = sha256(b"\x01" + pop() + leaf).digest()
-                carry >>= 1
-            push(leaf)
-            size += 1
-        self.size, self.roots = size, roots
+        rest = iter(leaves)
+        while some := list(islice(rest, TOGETHER)):
+            self._add(some)
+
+    def _add(self, hashes: list[bytes]) -> None:
+        """Level by level: what is there joins the root that stands alone at the level, and what is odd stays alone."""
+        bits = self.size
+        alone: list[bytes] = []
+        self.size += len(hashes)
+        while hashes:
+            if bits & 1:
+                hashes.insert(0, self.roots.pop())
+            if len(hashes) & 1:
+                alone.append(hashes.pop())
+            pairs = iter(hashes)
+            hashes = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+            bits >>= 1
+        self.roots += reversed(alone)
 
     def root(self) -> bytes:
         """The tree's root."""

@@ -315,13 +315,17 @@ class Shape:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
+        self.texts = {name: each.matches for name, each in schema.fields.items() if type(each) is Matching}
         self.checks = {name: each.fault for name, each in schema.fields.items()}  # type: ignore[attr-defined]
         self.needed = frozenset(name for name, each in schema.fields.items() if each.required)
 
     def fault(self, data: dict[str, Any]) -> Fault | None:
         """The first fault of the data as (JSON pointer in the entry, sentence), None where there is none."""
-        checks = self.checks
+        texts, checks = self.texts, self.checks
         for name, value in data.items():
+            matches = texts.get(name)
+            if matches is not None and type(value) is str and matches(value):
+                continue
             check = checks.get(name)
             if check is None:
                 return f"/data/{escaped(name)}", "Unknown field."

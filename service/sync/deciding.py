@@ -17,7 +17,7 @@ from domain.areas import area_of
 from domain.books import Books
 from domain.case import Case
 from domain.clock import utc_text
-from domain.entries import KINDS, Kind, decide, must_name_units_in_force, units_named
+from domain.entries import KINDS, NAMED_UNITS, Kind, decide, must_name_units_in_force, units_named
 from domain.errors import Refusal
 from domain.patrol import Patrol
 from domain.visit import Visit
@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 REFERENCES: dict[str, type[Aggregate]] = {"patrol": Patrol, "visit": Visit, "into": Case}
 """Members of data that name another stream, and what it must be."""
+
+UNKNOWN, _new, _set = SafeUUID.unknown, object.__new__, object.__setattr__
 
 BROKEN = object()
 """Stands for an aggregate that an unforeseen fault may have left half changed."""
@@ -140,8 +142,10 @@ class Deciding:
         if aggregate is BROKEN:
             raise Undecided
         data, area, ledger = entry["data"], entry["area"], entry["area"][:9]
-        self._references_must_be_within_reach(data, ledger, act.day)
-        must_name_units_in_force(entry["kind"], data, lambda code: self._in_force(code, act.day))
+        if not REFERENCES.keys().isdisjoint(data):
+            self._references_must_be_within_reach(data, ledger, act.day)
+        if entry["kind"] in NAMED_UNITS:
+            must_name_units_in_force(entry["kind"], data, lambda code: self._in_force(code, act.day))
         if aggregate is not None and not kind.starts and getattr(aggregate, "area", area) != area:
             # A case is acted on where it lies, or a right in one area would reach into another. Elsewhere it is not told from none.
             aggregate = None
@@ -198,9 +202,9 @@ class Deciding:
 
 def uuid_of(text: str) -> UUID:
     """The UUID of a text whose form was checked: a third of the time that the constructor takes, which looks for other forms."""
-    made = object.__new__(UUID)
-    object.__setattr__(made, "int", int(text.replace("-", ""), 16))
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    made = _new(UUID)
+    _set(made, "int", int(text.replace("-", ""), 16))
+    _set(made, "is_safe", UNKNOWN)
     return made
 
 

@@ -233,6 +233,22 @@ def test_a_line_that_reads_in_two_ways(copy: Copy) -> None:
     assert places(audit(copy), "line_form") == [place]
 
 
+def test_a_line_whose_members_are_of_other_kinds(copy: Copy) -> None:
+    place = copy.place_of(SUB_A, "visit.made", 6)
+    line = copy.lines(SUB_A)[place]
+    told = orjson.loads(line)["state"]
+    for name, instead, kind in (
+        ("by", b'["x"]', "column_wrong"),
+        ("tablet", b'{"a":1}', "column_wrong"),
+        ("tablet", b"null", "tablet_unknown"),
+        ("happened_at", b"5", "stream_wrong"),
+        ("day", b"true", "derived_wrong"),
+    ):
+        was = b'"%b":"%b"' % (name.encode(), told[name].encode())
+        copy.set_line(SUB_A, place, line.replace(was, b'"%b":%b' % (name.encode(), instead), 1))
+        assert place in places(audit(copy), kind), (name, instead)
+
+
 # ---- what is derived
 
 

@@ -24,6 +24,8 @@ from domain.tablet import Refused, Tablet
 from projections.recorded import Recorded
 from service.audit.continuing import STREAMS as INCARNATIONS
 from service.audit.verifying.judging import Judge, OtherFields
+from service.audit.verifying.reading import Line
+from service.audit.verifying.streams import Held
 from service.inspection import area_stream, book_stream
 from service.scope import Actor, Grant, OutOfScope, authorise
 from service.sync.refusals import UnknownArea
@@ -111,7 +113,7 @@ OF_THE_SERVICE = {
 """Derived fields that are arguments of the method all the same."""
 
 
-def deed(judge: Judge, event: Recorded, state: bytes, last: str) -> None:
+def deed(judge: Judge, event: Line, held: Held | None, last: str) -> None:
     """Judges an event that did not come as an entry. last: when the event before it was recorded."""
     told = event.state
     by, said = told["by"], told.get("data") or {}
@@ -141,7 +143,7 @@ def deed(judge: Judge, event: Recorded, state: bytes, last: str) -> None:
         return made
 
     area = said["area"] if isinstance(said.get("area"), str) else event.ledger
-    judge.judge(event, judge.streams.get(event.stream), state, attempt, by, area, said)
+    judge.judge(event, held, attempt, by, area, said)
 
 
 def _is_late(judge: Judge, event: Recorded, last: str) -> bool:
@@ -204,7 +206,7 @@ def _managed(event: Recorded, said: Said, aggregate: Aggregate | None, act_in: C
     return aggregate
 
 
-def enrolment(judge: Judge, event: Recorded, state: bytes) -> None:
+def enrolment(judge: Judge, event: Line, held: Held | None) -> None:
     """Judges that a tablet was enrolled: by somebody who might give it out on one of the days that its code can have lived."""
     told, said = event.state, event.state.get("data") or {}
     by, day = told["by"], judge.day_of(told["happened_at"])
@@ -224,7 +226,7 @@ def enrolment(judge: Judge, event: Recorded, state: bytes) -> None:
             raise OtherFields("origin")
         return Tablet.enrol(act, None, UUID(event.stream), **derived, **said)
 
-    judge.judge(event, judge.streams.get(event.stream), state, attempt, by, told["area"], said)
+    judge.judge(event, held, attempt, by, told["area"], said)
 
 
 def _days_before(day: str) -> list[str]:

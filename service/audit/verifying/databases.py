@@ -7,13 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.audit.tables import ROOT, checkpoints, cosignatures, published, root_entries, root_logs
-from service.audit.tiles import tiles
 from service.audit.verifying.sources import Page, StoredHead, StoredTile
 from service.database import open_database, reading
 from service.ledger.bulk import on_sqlite
 from service.ledger.tables import events, ledgers
 
-PAGE = 2000
+PAGE = 500
 COLUMNS = "position, line, stream, version, topic, recorded_at, by_person, tablet, seq"
 HEAD = sa.select(ledgers.c.size, ledgers.c.frontier, ledgers.c.root, ledgers.c.incarnation, ledgers.c.recorded_at)
 ROOT_HEAD = sa.select(root_logs.c.size, root_logs.c.frontier, root_logs.c.root, root_logs.c.incarnation, root_logs.c.recorded_at).where(
@@ -22,6 +21,10 @@ ROOT_HEAD = sa.select(root_logs.c.size, root_logs.c.frontier, root_logs.c.root, 
 LINES = {
     "sqlite": f"SELECT {COLUMNS} FROM events WHERE ledger = ? AND position >= ? ORDER BY position",
     "postgresql": f"SELECT {COLUMNS} FROM events WHERE ledger = %s AND position >= %s ORDER BY position",
+}
+TILE = {
+    "sqlite": "SELECT hashes, root FROM tiles WHERE ledger = ? AND level = ? AND number = ?",
+    "postgresql": "SELECT hashes, root FROM tiles WHERE ledger = %s AND level = %s AND number = %s",
 }
 NO_TIME_LIMIT = {"statement_timeout_s": 86_400.0}
 """An audit reads a ledger in one statement, at one moment of the database."""
@@ -95,7 +98,7 @@ class DatabaseLog:
     def pages(self, start: int = 0) -> Iterator[Page]:
         fetched = self._on_sqlite(start) if on_sqlite(self.driver) else self._on_postgres(start)
         for rows in fetched:
-            yield Page([row[0] for row in rows], [row[1] for row in rows], rows)
+            yield Page([row[0] for row in rows], [bytes(row[1]) for row in rows], rows)
 
     def _on_sqlite(self, start: int) -> Iterator[list[tuple[Any, ...]]]:
         cursor = self.driver.execute(LINES["sqlite"], (self.ledger, start))
@@ -120,9 +123,9 @@ class DatabaseLog:
             yield bytes(line)
 
     def tile(self, level: int, number: int) -> tuple[bytes, bytes | None] | None:
-        mine = (tiles.c.ledger == self.ledger) & (tiles.c.level == level) & (tiles.c.number == number)
-        row = self.connection.execute(sa.select(tiles.c.hashes, tiles.c.root).where(mine)).one_or_none()
-        return (bytes(row.hashes), bytes(row.root)) if row is not None else None
+        statement = TILE["sqlite" if on_sqlite(self.driver) else "postgresql"]
+        row = self.driver.execute(statement, (self.ledger, level, number)).fetchone()
+        return (bytes(row[0]), bytes(row[1])) if row is not None else None
 
     def partial_tiles(self) -> Iterator[StoredTile]:
         return iter(())

@@ -5,9 +5,9 @@ the stream as it stood gives the very bytes of its state. What was known across 
 in docs/audit.md): where the knowledge of its own moment does not lead to the event, that of the moments around it is tried.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -21,6 +21,7 @@ from domain.visit import Visit
 from projections.recorded import Recorded
 from service.audit.verifying.faults import Findings
 from service.audit.verifying.knowledge import Enrolled, Knowledge
+from service.audit.verifying.reading import Line
 from service.audit.verifying.sources import Log
 from service.audit.verifying.streams import Held, Streams
 from service.ledger.mapper import CLASSES, aggregate_of, event_of
@@ -28,8 +29,15 @@ from service.scope import NotYourRole, OutOfScope
 from service.sync.batch import fault_of_entry
 from service.sync.deciding import REFERENCES, Deciding
 
-NOT_ALLOWED = (Refusal, OutOfScope, NotYourRole)
-LOST = object()
+
+class Lost:
+    """Of which there is one, in whichever process and after whichever way it was put aside."""
+
+    def __reduce__(self) -> str:
+        return "LOST"
+
+
+LOST = Lost()
 """Stands for an aggregate that cannot be told any more, since an event before is missing or cannot be replayed."""
 
 Attempt = Callable[[Any, str, str], Any]
@@ -69,11 +77,20 @@ class Judging(Deciding):
         self.found = knowledge.known_at(person, who, where)
         self._known = known  # type: ignore[assignment]
 
-    def act_of(self, entry: dict[str, Any], raw: bytes, happened_at: str, day: str) -> Act:
+    def act_of(self, entry: dict[str, Any], raw: bytes | None, happened_at: str, day: str) -> Act:
         """The act that the entry is. Refusal where its person might not act there on that day."""
         key = (entry["kind"], entry["area"], day)
         role, units = self._admitted.get(key) or self._admit(*key, entry["id"])
         return Act(self.person, role, happened_at, day, units, self.tablet, raw)
+
+    def decided(self, event: Line, day: str, aggregate: Any) -> Any:
+        """The aggregate after the decision on an event's entry, its event pending. Whatever the decision raises otherwise."""
+        told = event.state
+        entry = told["entry"]
+        act = self.act_of(entry, event.raw, told["happened_at"], day)
+        if act.role != told["role"]:
+            raise OtherFields("role")
+        return self._act(KINDS[entry["kind"]], act, entry, aggregate)
 
     def made_of(self, entry: dict[str, Any], act: Act, aggregate: Any) -> Any:
         """The aggregate with the entry's event pending."""
@@ -100,7 +117,7 @@ class Judge:
 
     # ---- entries of tablets
 
-    def entry(self, event: Recorded, state: bytes, raw: bytes) -> None:
+    def entry(self, event: Line, held: Held | None) -> None:
         """Judges an event that a tablet's entry became."""
         told = event.state
         entry, tablet = told["entry"], str(told.get("tablet"))
@@ -114,22 +131,19 @@ class Judge:
             self.report("not_allowed", event.position, wrong.detail if wrong else "the entry says another kind, stream or ledger")
             self.replay(event, None)
             return
-        happened_at = told["happened_at"]
-        day = self.day_of(happened_at)
-        moment = event.recorded_at
-        usual = self._judging(enrolled, moment)
-        held = self.streams.get(event.stream)
+        day, aggregate = self.day_of(told["happened_at"]), held.aggregate if held is not None else None
+        try:
+            made = self._judging(enrolled, event.recorded_at).decided(event, day, aggregate)
+            must_be(event, made)
+        except Exception as first:
 
-        def attempt(aggregate: Any, who: str, where: str) -> Any:
-            judging = usual
-            if who != moment or where != moment:
-                judging = Judging(self.zone, self.knowledge, self.known, enrolled.person, tablet, who, where)
-            act = judging.act_of(entry, raw, happened_at, day)
-            if act.role != told["role"]:
-                raise OtherFields("role")
-            return judging.made_of(entry, act, aggregate)
+            def attempt(aggregate: Any, who: str, where: str) -> Any:
+                other = Judging(self.zone, self.knowledge, self.known, enrolled.person, enrolled.tablet, who, where)
+                return other.decided(event, day, aggregate)
 
-        self.judge(event, held, state, attempt, enrolled.person, entry["area"], entry["data"])
+            self._otherwise(event, held, attempt, enrolled.person, entry["area"], entry["data"], first)
+            return
+        self.follow(event, held, made)
 
     def _judging(self, enrolled: Enrolled, moment: str) -> Judging:
         """What decides the entries of a tablet with what was known at a moment."""
@@ -156,47 +170,32 @@ class Judge:
 
     # ---- one shape for all: decide again, compare, keep
 
-    def judge(
-        self,
-        event: Recorded,
-        held: Held | None,
-        state: bytes,
-        attempt: Attempt,
-        person: str,
-        area: str,
-        said: dict[str, Any],
-    ) -> None:
+    def judge(self, event: Line, held: Held | None, attempt: Attempt, person: str, area: str, said: dict[str, Any]) -> None:
         """Reports unless deciding leads to the bytes of the state; the stream goes on as it was recorded in any case."""
-        moment = event.recorded_at
+        aggregate = held.aggregate if held is not None else None
         try:
-            aggregate = None
-            if held is not None:
-                aggregate = held.aggregate
-                if aggregate is LOST:
-                    self.follow(event, held, LOST)
-                    return
-            made = self._decided(event, state, attempt, aggregate, moment, moment)
+            made = attempt(aggregate, event.recorded_at, event.recorded_at)
+            must_be(event, made)
         except Exception as first:
-            codes = [area, *(area_of(unit) for unit in units_named(event.topic, said))]
-            fault = self._around(event, state, attempt, person, codes, said, first)
-            if fault is not None:
-                self._tell(event, fault)
-            self.replay(event, self._restored(held))
+            self._otherwise(event, held, attempt, person, area, said, first)
             return
         self.follow(event, held, made)
 
-    def _decided(self, event: Recorded, state: bytes, attempt: Attempt, aggregate: Any, who: str, where: str) -> Any:
-        """The aggregate after the decision, if that leads to the very event: else OtherFields, or whatever the decision raises."""
-        made = attempt(aggregate, who, where)
-        pending = made.pending_events
-        (decided,) = pending
-        pending.clear()
-        if state_of(decided) != state or event.topic != decided.TOPIC or decided.originator_version != event.version:
-            raise OtherFields(*_differences(state_of(decided), decided, event))
-        return made
+    def _otherwise(
+        self, event: Line, held: Held | None, attempt: Attempt, person: str, area: str, said: dict[str, Any], first: Exception
+    ) -> None:
+        """What was known at the event's own moment does not lead to it: perhaps what was known shortly before or after does."""
+        if held is not None and held.aggregate is LOST:
+            self.follow(event, held, LOST)
+            return
+        codes = [area, *(area_of(unit) for unit in units_named(event.topic, said))]
+        fault = self._around(event, attempt, person, codes, said, first)
+        if fault is not None:
+            self._tell(event, fault)
+        self.replay(event, self._restored(held))
 
     def _around(
-        self, event: Recorded, state: bytes, attempt: Attempt, person: str, codes: Iterable[str], said: dict[str, Any], first: Exception
+        self, event: Line, attempt: Attempt, person: str, codes: Iterable[str], said: dict[str, Any], first: Exception
     ) -> Exception | None:
         """None where what was known at some moment around the event leads to it; otherwise what was wrong at its own."""
         held = self.streams.get(event.stream)
@@ -208,7 +207,7 @@ class Judge:
                 for who in (event.recorded_at, begins, *whom):
                     for where in (event.recorded_at, begins, *places):
                         try:
-                            self._decided(event, state, attempt, self._restored(held), who, where)
+                            must_be(event, attempt(self._restored(held), who, where))
                         except Exception:
                             continue
                         return None
@@ -265,16 +264,14 @@ class Judge:
 
     # ---- the streams go on
 
-    def replay(self, event: Recorded, aggregate: Any, line: bytes | None = None) -> None:
+    def replay(self, event: Line, aggregate: Any) -> None:
         """Goes on with the stream by applying the event as it was recorded."""
         held = self.streams.get(event.stream)
         if aggregate is None and held is not None:
             aggregate = held.aggregate
         if aggregate is not LOST and event.topic in CLASSES:
             try:
-                if line is None:
-                    (line,) = self.log.lines_at([event.position])
-                aggregate = event_of(line).mutate(aggregate)
+                aggregate = event_of(event.line).mutate(aggregate)
             except Exception as wrong:
                 self.report("stream_wrong", event.position, f"{event.topic} of {event.stream}: {type(wrong).__name__}: {wrong}")
                 aggregate = LOST
@@ -298,9 +295,20 @@ class Judge:
         return self._visits.setdefault(made.area, made)
 
 
+def must_be(event: Line, made: Any) -> None:
+    """OtherFields unless the one event that is pending is the very event. It is pending no more."""
+    pending = made.pending_events
+    (decided,) = pending
+    pending.clear()
+    state = state_of(decided)
+    if not event.says(state) or event.topic != decided.TOPIC or decided.originator_version != event.version:
+        raise OtherFields(*_differences(state, decided, event))
+
+
 def state_of(decided: Any) -> bytes:
     """The state of a decided event as it would be recorded, without the entry's own bytes."""
-    said, derived = fields_of(cast(Hashable, type(decided)))
+    kind: Any = type(decided)
+    said, derived = fields_of(kind)
     values = vars(decided)
     facts = {name: value for name in derived if (value := values[name]) is not None}
     if decided.entry is None:

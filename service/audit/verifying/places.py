@@ -25,6 +25,10 @@ class Places:
     def stands(self, place: int, event: Recorded, last: str) -> bool:
         """Whether the line can be followed. place: where it stands; last: when the latest line before it was recorded."""
         self.before, self.last = self.last, event.recorded_at
+        as_said = place == self.expected == event.position and self.strayed is None and not self.offset
+        if as_said and event.ledger == self.ledger and event.recorded_at >= last:
+            self.expected = place + 1
+            return True
         self._gap(place)
         self.expected = place + 1
         if event.ledger != self.ledger:

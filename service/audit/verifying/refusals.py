@@ -40,7 +40,7 @@ def kept(judge: Judge, event: Recorded, raw: bytes | None) -> None:
     if enrolled is None:
         judge.report("tablet_unknown", event.position, f"tablet {told.get('tablet')}")
         return
-    leaf = leaf_of(event, None)
+    leaf = leaf_of(event)
     if leaf is None or (raw is not None and leaf_hash(raw) != leaf):
         judge.report("derived_wrong", event.position, "refused.kept: the leaf is not that of the entry")
         return

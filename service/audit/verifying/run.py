@@ -22,7 +22,8 @@ from service.audit.verifying.sources import Source, Wanted
 from service.audit.verifying.states import compare_states
 from service.audit.verifying.walking import Tick, Walk, Walked
 
-LEAST = 20_000
+LEAST = 50_000
+"""Events below which other processes are not worth their start."""
 START = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
 """Other processes need the modules and the knowledge of this one. What is sent to them opens its own connections."""
 OnEvents = Callable[[int], Any]
@@ -60,7 +61,7 @@ class Task:
 def verify(source: Source, wanted: Wanted, *, jobs: int = 1, on_events: OnEvents = lambda _: None, least: int = LEAST) -> Verified:
     """Verifies a history. Faults are in the findings, never raised; what is raised means that it could not be checked.
 
-    least: a history of fewer events is not worth the start of other processes.
+    least: a history of fewer events is verified by one process, however many jobs there may be.
     """
     began, findings = time.perf_counter(), Findings(stop_after=wanted.stop_after)
     found = Verified(findings, jobs=jobs)

@@ -9,28 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
 from domain.clock import parse_utc, utc_text
 from projections.recorded import Recorded
 from service.audit.verifying.crossing import Crossing, Leaf, Upload
 from service.audit.verifying.faults import Findings
 from service.audit.verifying.knowledge import Knowledge
 from service.ledger.note import BadNote, Checkpoint, Verifier, open_checkpoint, verifier_of_tablet
-from service.ledger.tree import Frontier, leaf_hash
+from service.ledger.tree import Frontier
 from service.sync.clocks import FIRST, TRUSTED_SKEW_MS
 
 FORKED = "forked"
-ONE_MS = timedelta(milliseconds=1)
+ZERO, ONE_MS = timedelta(), timedelta(milliseconds=1)
 
-
-@dataclass(slots=True)
-class Pending:
-    """A leaf that waits for its seal."""
-
-    leaf: Leaf
-    happened_at: str
-    entry: dict[str, Any] | None
+Pending = tuple[Recorded, bytes, bool, bool | None]
+"""A leaf that waits for its seal: its event, its hash, whether the event is a kept refusal, and whether its row has the number."""
 
 
 @dataclass(slots=True)
@@ -68,32 +60,38 @@ class Tablets:
 
     def leaf(self, event: Recorded, tablet: str, seq: Any, leaf: bytes, refused: bool, numbered: bool | None = None) -> bool | None:
         """Takes an entry's leaf in. True where the entry stands in the tablet's tree already, so that this must be its re-application."""
-        made = Leaf(tablet, seq, leaf, self.ledger, event.position, refused, event.stream, event.version, numbered)
         mine = self.mine.get(tablet)
         if type(seq) is not int or seq < 0:
             self.report("entry_unsealed", event.position, f"an entry of tablet {tablet} with the number {seq!r}")
             return None
         if mine is None or mine.crosses:
-            if tablet not in self.knowledge.tablets:
-                self.report("tablet_unknown", event.position, f"tablet {tablet}")
-                return None
-            self.crossing.leaf(made)
-            self._must_count(event, tablet, seq, refused)
+            self._elsewhere(event, tablet, seq, leaf, refused, numbered)
             return None
         if seq < mine.tree.size:
             if refused:
                 self.report("entry_twice", event.position, f"entry {seq} of tablet {tablet} is kept as refused, and stands sealed before")
             else:
-                self.again[event.stream, event.version] = made
+                self.again[event.stream, event.version] = self._leaf(event, tablet, seq, leaf, refused, numbered)
             return True
         if seq in mine.pending:
-            other = mine.pending[seq].leaf.position
+            other = mine.pending[seq][0].position
             self.report("entry_twice", event.position, f"entry {seq} of tablet {tablet} stands at {other} too")
             return False
-        mine.pending[seq] = Pending(made, event.state["happened_at"], event.state.get("entry"))
+        mine.pending[seq] = (event, leaf, refused, numbered)
         if not refused and mine.last_valid is not None and seq > mine.last_valid:
             self.report("not_allowed", event.position, f"tablet_revoked: entry {seq} of tablet {tablet}, valid up to {mine.last_valid}")
         return False
+
+    def _leaf(self, event: Recorded, tablet: str, seq: int, leaf: bytes, refused: bool, numbered: bool | None) -> Leaf:
+        return Leaf(tablet, seq, leaf, self.ledger, event.position, refused, event.stream, event.version, numbered)
+
+    def _elsewhere(self, event: Recorded, tablet: str, seq: int, leaf: bytes, refused: bool, numbered: bool | None) -> None:
+        """An entry whose tablet's tree this ledger alone cannot tell."""
+        if tablet not in self.knowledge.tablets:
+            self.report("tablet_unknown", event.position, f"tablet {tablet}")
+            return
+        self.crossing.leaf(self._leaf(event, tablet, seq, leaf, refused, numbered))
+        self._must_count(event, tablet, seq, refused)
 
     def _must_count(self, event: Recorded, tablet: str, seq: int, refused: bool) -> None:
         """As above for a tablet of another ledger: by the times of recording."""
@@ -165,18 +163,18 @@ class Tablets:
             self._leave_to_crossing(event, mine, _root(seal))
             return
         came = [mine.pending.pop(seq) for seq in wanted]
-        mine.tree.extend([each.leaf.leaf for each in came])
+        mine.tree.extend([leaf for _, leaf, _, _ in came])
         self.checked["sealed entries"] += len(came)
-        refused = sum(each.leaf.refused for each in came)
+        refused = sum([refused for _, _, refused, _ in came])
         if (told["recorded"], told["refused"]) != (len(came) - refused, refused):
             counted = f"{len(came) - refused} recorded and {refused} refused"
             self.report("upload_wrong", event.position, f"{counted} entries came, not {told['recorded']} and {told['refused']}")
         if seal is not None and seal.size == size and not mine.lost and mine.tree.root() != seal.root:
             mine.lost = True
-            places = [each.leaf.position for each in came] or [event.position]
+            places = [each.position for each, *_ in came] or [event.position]
             what = f"the entries {first} to {size - 1} of tablet {mine.tablet} do not lead to the root that it sealed at {event.position}"
             self.report("seal_root", min(places), what, max(places))
-        self._judge_times(event, came)
+        self._judge_times(event, wanted.start, came)
 
     def _opened(self, event: Recorded, mine: Tablet, note: Any) -> Checkpoint | None:
         self.checked["seals"] += 1
@@ -200,26 +198,32 @@ class Tablets:
         if (said is None) != (skew is None) or (said is not None and skew is not None and abs(said - skew) > 1):
             self.report("derived_wrong", event.position, f"{event.topic} of {mine.tablet}: skew_ms is {said}, and should be {skew}")
 
-    def _judge_times(self, event: Recorded, came: list[Pending]) -> None:
+    def _judge_times(self, event: Recorded, first: int, came: list[Pending]) -> None:
         """When each entry happened, from the clocks of the batch that brought it (service.sync.clocks)."""
         received, skew = event.state["happened_at"], event.state.get("skew_ms")
         trusted = skew is None or abs(skew) <= TRUSTED_SKEW_MS
         boots: set[Any] = set()
-        for each in came:
-            claimed = _claimed(each.entry)
-            happened = each.happened_at
-            if claimed is None:
-                right = happened <= received
-            elif trusted:
-                right = _is_then(happened, claimed) or happened == min(utc_text(max(claimed, FIRST)), received)
-            else:
-                right = _near(happened, claimed + timedelta(milliseconds=skew or 0), received)
-                if not right and each.entry is not None:
-                    # The monotonic clock of one boot of the tablet, against the moment at which the batch came.
-                    boots.add((each.entry["boot"], _minus(received, happened) + each.entry["mono_ms"]))
-                    right = _one_boot(boots)
-            if not right:
-                self.report("time_wrong", each.leaf.position, f"entry {each.leaf.seq} of tablet {each.leaf.tablet} happened at {happened}")
+        for seq, (each, *_) in enumerate(came, first):
+            entry, happened = each.state.get("entry"), each.state["happened_at"]
+            if trusted and entry is not None and happened <= received and _is_then(happened, entry.get("occurred_at")):
+                continue
+            if not self._is_right(entry, happened, received, None if trusted else skew, boots):
+                self.report("time_wrong", each.position, f"entry {seq} of tablet {event.stream} happened at {happened}")
+
+    def _is_right(self, entry: dict[str, Any] | None, happened: str, received: str, skew: int | None, boots: set[Any]) -> bool:
+        """Whether an entry may have happened so. skew: where the tablet's clock was not taken at its word."""
+        claimed = _claimed(entry)
+        if claimed is None:
+            return happened <= received
+        if skew is None:
+            return happened == min(utc_text(max(claimed, FIRST)), received)
+        if _near(happened, claimed + timedelta(milliseconds=skew), received):
+            return True
+        if entry is None:
+            return False
+        # The monotonic clock of one boot of the tablet, against the moment at which the batch came.
+        boots.add((entry["boot"], _minus(received, happened) + entry["mono_ms"]))
+        return _one_boot(boots)
 
     def _forked(self, event: Recorded, mine: Tablet) -> None:
         told = event.state
@@ -237,8 +241,8 @@ class Tablets:
     def _leave_to_crossing(self, event: Recorded, mine: Tablet, root: bytes | None) -> None:
         mine.crosses = True
         self.crossing.start(mine.tablet, self.ledger, mine.tree.to_bytes())
-        for each in mine.pending.values():
-            self.crossing.leaf(each.leaf)
+        for seq, (each, leaf, refused, numbered) in mine.pending.items():
+            self.crossing.leaf(self._leaf(each, mine.tablet, seq, leaf, refused, numbered))
         mine.pending.clear()
         self.crossing.upload(self._upload(event, mine, root))
 
@@ -249,10 +253,10 @@ class Tablets:
     def close(self) -> None:
         """What is left at the end of the ledger was never sealed, or repeats an entry without a re-application."""
         for mine in self.mine.values():
-            for each in mine.pending.values():
+            for seq, (each, *_) in mine.pending.items():
                 if not mine.crosses:
-                    what = f"entry {each.leaf.seq} of tablet {mine.tablet}, which sealed {mine.tree.size} entries"
-                    self.report("entry_unsealed", each.leaf.position, what)
+                    what = f"entry {seq} of tablet {mine.tablet}, which sealed {mine.tree.size} entries"
+                    self.report("entry_unsealed", each.position, what)
         for leaf in self.again.values():
             self.crossing.leaf(leaf)
 
@@ -274,17 +278,18 @@ def _claimed(entry: dict[str, Any] | None) -> datetime | None:
         return None
 
 
-def _is_then(happened: str, claimed: datetime) -> bool:
-    """Whether a recorded time is a claimed one, cut to milliseconds: the usual case, without writing it anew."""
+def _is_then(happened: str, claimed: Any) -> bool:
+    """Whether a recorded time is what a tablet's clock said, cut to milliseconds: the usual case, without bringing both to one zone."""
     try:
-        return timedelta() <= claimed - datetime.fromisoformat(happened) < ONE_MS and claimed >= FIRST
-    except (ValueError, TypeError):
+        cut = datetime.fromisoformat(claimed) - datetime.fromisoformat(happened)
+    except (ValueError, TypeError, OverflowError):
         return False
+    return ZERO <= cut < ONE_MS and "1970" <= happened < "2101" and happened[23:] == "Z"
 
 
 def _near(happened: str, claimed: datetime, received: str) -> bool:
     try:
-        return any(min(utc_text(max(claimed + by, FIRST)), received) == happened for by in (-ONE_MS, timedelta(), ONE_MS))
+        return any(min(utc_text(max(claimed + by, FIRST)), received) == happened for by in (-ONE_MS, ZERO, ONE_MS))
     except OverflowError:
         return happened == received
 
@@ -298,25 +303,12 @@ def _one_boot(found: set[Any]) -> bool:
     return len({boot for boot, _ in found}) == 1 and max(at for _, at in found) - min(at for _, at in found) <= 2
 
 
-def leaf_of(event: Recorded, entry: bytes | None) -> bytes | None:
-    """The leaf of the tablet's tree that an event holds: the hash of its entry, or what a kept refusal says. None where there is none."""
+def leaf_of(event: Recorded) -> bytes | None:
+    """The leaf of the tablet's tree that a kept refusal says. None where there is none, or the event is something else."""
     if event.topic != "refused.kept":
-        return leaf_hash(entry) if entry is not None else None
+        return None
     try:
         leaf = base64.b64decode(event.state["leaf"], validate=True)
         return leaf if len(leaf) == 32 else None
     except (KeyError, ValueError, TypeError):
-        return None
-
-
-def seq_of(event: Recorded) -> Any:
-    """The number of the entry that an event holds."""
-    return event.state.get("seq") if event.topic == "refused.kept" else event.state["entry"].get("seq")
-
-
-def parsed(raw: bytes) -> Any:
-    """What an entry's bytes say, None where they are no JSON."""
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
         return None

@@ -3,16 +3,14 @@
 Each line is parsed once and looked at once. What is held: the tree's edge, the streams (bounded), the tablets' edges, one batch.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from domain.entries import KINDS
-from projections.recorded import Recorded, entry_of, read_line
+from projections.recorded import Recorded, read_line
 from service.audit.verifying.checkpoints import Signatures
 from service.audit.verifying.columns import Columns
 from service.audit.verifying.consoles import DEEDS, deed, enrolment
@@ -21,33 +19,19 @@ from service.audit.verifying.faults import Findings
 from service.audit.verifying.judging import LOST, Judge
 from service.audit.verifying.knowledge import Knowledge
 from service.audit.verifying.places import Places
+from service.audit.verifying.reading import Line, Reading
 from service.audit.verifying.refusals import kept
 from service.audit.verifying.signatures import SignedFile
 from service.audit.verifying.sources import Log, Page, StoredHead, StoredTile, Wanted
 from service.audit.verifying.streams import Held, Streams
-from service.audit.verifying.tablets import FORKED, Tablets, leaf_of, seq_of
+from service.audit.verifying.tablets import FORKED, Tablets, leaf_of
 from service.audit.verifying.trees import WIDTH, TileTree
 from service.ledger.mapper import CLASSES
-from service.ledger.tree import Frontier, leaf_hashes
-from service.sync.strict import NotStrict, strict_loads
+from service.ledger.tree import Frontier, leaf_hash, leaf_hashes
 
-MEMBERS = ["ledger", "position", "stream", "version", "topic", "recorded_at", "state"]
-ENTRY_MEMBER = b',"entry":'
-DEEPEST = 64
-SPACED_COLON = re.compile(rb"\s:")
+JUDGED = "events judged by the rules"
 FACTS_OF_TABLETS = frozenset({"tablet.uploaded", "tablet.forked"})
 Tick = Callable[[int], None]
-
-
-def _keys_of(entry: dict[str, Any]) -> int:
-    """The number of keys of an entry whose data holds no further objects; -1 where it does."""
-    data = entry.get("data")
-    if type(data) is not dict:
-        return -1
-    for value in data.values():
-        if type(value) is dict or type(value) is list:
-            return -1
-    return len(entry) + len(data)
 
 
 @dataclass
@@ -88,13 +72,14 @@ class Walk:
         self.tick = tick
         self.tree = TileTree(self._compare_tile)
         self.places = Places(ledger, self.report)
+        self.reading = Reading(self.report, self.places.lost)
         self.columns = Columns(self.report)
         self.tablets = Tablets(ledger, knowledge, wanted.tolerance_s, crossing, findings)
         self.streams = Streams()
         self.judge = Judge(ledger, log, self.streams, knowledge, ZoneInfo(wanted.zone), wanted.tolerance_s, findings)
         self.walked = Walked(ledger)
         self.last = ""
-        self.kept: dict[str, Leaf] = {}
+        self.judged = 0
         self.sealed: list[Recorded] = []
 
     def run(self) -> Walked:
@@ -110,7 +95,20 @@ class Walk:
     # ---- the tree
 
     def _page(self, page: Page) -> None:
-        leaves, start = leaf_hashes(page.lines), 0
+        self._grow(leaf_hashes(page.lines))
+        rows = page.rows if page.rows is not None else repeat(None)
+        try:
+            for place, event, row in zip(page.places, map(self.reading.read, page.places, page.lines), rows, strict=False):
+                if event is not None:
+                    self._entry(place, event, row)
+        finally:
+            if self.judged:
+                self.findings.checked[JUDGED] += self.judged
+                self.judged = 0
+
+    def _grow(self, leaves: list[bytes]) -> None:
+        """Lets the tree grow, and compares its roots at the sizes at which some were signed."""
+        start = 0
         base = self.tree.size
         while (size := self.signatures.next_size()) is not None and size <= base + len(leaves):
             end = max(size - base, start)
@@ -118,9 +116,6 @@ class Walk:
             start = end
             self.findings.checked["signed roots"] += self.signatures.compare(self.tree.root())
         self.tree.extend(leaves[start:])
-        rows = page.rows
-        for at, (place, line) in enumerate(zip(page.places, page.lines, strict=True)):
-            self._entry(place, bytes(line), rows[at] if rows is not None else None)
 
     def _compare_tile(self, level: int, number: int, hashes: bytes, root: bytes) -> None:
         stored = self.log.tile(level, number)
@@ -146,85 +141,40 @@ class Walk:
 
     # ---- one entry
 
-    def _entry(self, place: int, line: bytes, row: tuple[Any, ...] | None) -> None:
-        event, state, raw = self._read(place, line)
-        if event is None:
-            return
+    def _entry(self, place: int, event: Line, row: tuple[Any, ...] | None) -> None:
         if not self.places.stands(place, event, self.last):
             return
         event.position = place
-        self.last = max(self.last, event.recorded_at)
+        if event.recorded_at > self.last:
+            self.last = event.recorded_at
         if self.until is not None and place >= self.until:
             return
-        again = self._tablets_part(event, raw, row) if raw is not None else None
+        again = self._tablets_part(event, event.raw, row) if event.raw is not None else None
         if row is not None:
-            self.columns.check(event, row, self._seq_column(event, raw, again, row))
-        self._stream_part(event, line, state, raw, place)
+            self.columns.check(event, row, self._seq_column(event, again, row))
+        self._stream_part(event)
 
-    def _read(self, place: int, line: bytes) -> tuple[Recorded | None, bytes, bytes | None]:
-        """The event of a line, the bytes of its state (those before the entry, where there is one), and the bytes of its entry.
-
-        The first member named entry after the state begins is the entry, since quotes within strings are escaped; were it another
-        member, what stands before it would be no JSON. Parsing and writing what is not the entry gives the very bytes again, and the entry
-        itself reads in one way only: so the line has one reading.
-        """
-        at = line.find(ENTRY_MEMBER)
-        try:
-            if at < 0:
-                whole = orjson.loads(line)
-                written, raw = line, None
-            else:
-                written, raw = line[:at] + b"}}", line[at + len(ENTRY_MEMBER) : -2]
-                whole = orjson.loads(written)
-            ledger, position, stream, version, topic, recorded_at, told = whole.values()
-            if type(told) is not dict or type(position) is not int or type(version) is not int or not line.endswith(b"}}"):
-                raise ValueError("its members are not those of a recorded line")
-            if type(stream) is not str or type(topic) is not str or type(recorded_at) is not str:
-                raise ValueError("its members are not those of a recorded line")
-            if raw is not None:
-                entry = orjson.loads(raw)
-                # The usual entry: a colon behind each of its keys and none elsewhere that could hide a second one.
-                usual = type(entry) is dict and raw.count(b'":') == _keys_of(entry) and SPACED_COLON.search(raw) is None
-                told["entry"] = entry if usual else strict_loads(raw, DEEPEST)
-        except (NotStrict, ValueError, AttributeError) as wrong:
-            self.places.lost(place)
-            self.report("not_a_line", place, f"{type(wrong).__name__}: {wrong}")
-            return None, b"", None
-        event = Recorded(ledger, position, stream, version, topic, recorded_at, told)
-        if not self._is_written(whole, told, written, raw):
-            self.report("line_form", place, "it is not written as the recorded format writes")
-        state = written.find(b',"state":') + 9
-        return event, written[state:-1], raw
-
-    def _is_written(self, whole: dict[str, Any], told: dict[str, Any], written: bytes, raw: bytes | None) -> bool:
-        if raw is None:
-            return list(whole) == MEMBERS and orjson.dumps(whole) == written
-        entry = told.pop("entry")
-        same = list(whole) == MEMBERS and orjson.dumps(whole) == written
-        told["entry"] = entry
-        return same
-
-    def _tablets_part(self, event: Recorded, raw: bytes | None, row: tuple[Any, ...] | None) -> bool | None:
-        refused = event.topic == "refused.kept"
-        leaf = leaf_of(event, raw)
-        if leaf is None or (refused and event.state.get("code") == FORKED):
+    def _tablets_part(self, event: Line, raw: bytes, row: tuple[Any, ...] | None) -> bool | None:
+        told, numbered = event.state, row[8] is not None if row is not None else None
+        tablet = str(told.get("tablet"))
+        if event.topic != "refused.kept":
+            return self.tablets.leaf(event, tablet, told["entry"].get("seq"), leaf_hash(raw), False, numbered)
+        leaf = leaf_of(event)
+        if leaf is None or told.get("code") == FORKED:
             return None
-        seq = seq_of(event)
-        numbered = row[8] is not None if row is not None else None
-        return self.tablets.leaf(event, str(event.state.get("tablet")), seq, leaf, refused, numbered)
+        return self.tablets.leaf(event, tablet, told.get("seq"), leaf, True, numbered)
 
-    def _seq_column(self, event: Recorded, raw: bytes | None, again: bool | None, row: tuple[Any, ...]) -> int | None:
+    def _seq_column(self, event: Line, again: bool | None, row: tuple[Any, ...]) -> Any:
         """The number that must stand beside the line. A re-applied entry has none; of a foreign tablet's, the crossing tells which are."""
         if event.topic == "refused.kept":
-            return None if event.state["code"] == FORKED else event.state["seq"]
-        if raw is None or again or (again is None and row[8] is None):
+            return None if event.state.get("code") == FORKED else event.state.get("seq")
+        if event.raw is None or again or (again is None and row[8] is None):
             return None
-        seq: int = event.state["entry"]["seq"]
-        return seq
+        return event.state["entry"].get("seq")
 
     # ---- the event in its stream
 
-    def _stream_part(self, event: Recorded, line: bytes, state: bytes, raw: bytes | None, place: int) -> None:
+    def _stream_part(self, event: Line) -> None:
         held = self.streams.get(event.stream)
         before = held.version if held is not None else 0
         if event.version != before + 1:
@@ -236,24 +186,25 @@ class Walk:
             self._lose(event, held)
             return
         try:
-            self._told_by_topic(event, raw)
+            if event.raw is None or event.topic not in KINDS:
+                self._told_by_topic(event)
             if self.wanted.rules:
-                self._judged(event, line, state, raw)
+                self._judged(event, held)
             elif held is None:
-                self.streams.put(event.stream, Held(None, event.version, [place] if event.topic == "refused.kept" else None))
+                self.streams.put(event.stream, Held(None, event.version, [event.position] if event.topic == "refused.kept" else None))
             else:
                 held.version = event.version
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
             self.report("stream_wrong", event.position, f"{event.topic} of {event.stream}: {type(wrong).__name__}: {wrong}")
             self._lose(event, held)
 
-    def _lose(self, event: Recorded, held: Held | None) -> None:
+    def _lose(self, event: Line, held: Held | None) -> None:
         if held is None:
             self.streams.put(event.stream, Held(LOST, event.version, []))
         else:
             held.aggregate, held.version = LOST, event.version
 
-    def _told_by_topic(self, event: Recorded, raw: bytes | None) -> None:
+    def _told_by_topic(self, event: Line) -> None:
         """What tablets' facts and refusals say of the tablets' trees."""
         topic = event.topic
         if topic == "tablet.enrolled":
@@ -261,7 +212,7 @@ class Walk:
         elif topic.startswith("tablet."):
             self.tablets.fact(event)
         elif topic == "refused.kept":
-            leaf = leaf_of(event, None)
+            leaf = leaf_of(event)
             if leaf is not None and event.state["code"] != FORKED:
                 self.tablets.leaf(event, event.state["tablet"], event.state["seq"], leaf, True)
         elif topic == "refused.reapplied":
@@ -269,36 +220,35 @@ class Walk:
         elif topic == "summary.sealed":
             self.sealed.append(event)
 
-    def _kept_leaf(self, event: Recorded) -> Leaf | None:
+    def _kept_leaf(self, event: Line) -> Leaf | None:
         """The leaf of the refusal that an event re-applies."""
         held = self.streams.get(event.stream)
         lines = self.log.lines_at(held.positions[:1]) if held is not None and held.positions else []
         if not lines:
             return None
-        line = bytes(lines[0])
-        first = read_line(line)
-        leaf = leaf_of(first, entry_of(line))
-        if first.topic != "refused.kept" or leaf is None:
+        first = read_line(lines[0])
+        leaf = leaf_of(first)
+        if leaf is None:
             return None
         return Leaf(first.state["tablet"], first.state["seq"], leaf, self.ledger, first.position, True, event.stream, 1)
 
-    def _judged(self, event: Recorded, line: bytes, state: bytes, raw: bytes | None) -> None:
+    def _judged(self, event: Line, held: Held | None) -> None:
         topic = event.topic
-        self.findings.checked["events judged by the rules"] += 1
-        if topic == "refused.kept":
+        self.judged += 1
+        if event.raw is not None and topic in KINDS:
+            self.judge.entry(event, held)
+        elif topic == "refused.kept":
             kept(self.judge, event, self.wanted.refused(event))
-            self.judge.replay(event, None, line)
-        elif raw is not None and topic in KINDS:
-            self.judge.entry(event, state, raw)
+            self.judge.replay(event, None)
         elif topic == "tablet.enrolled":
-            enrolment(self.judge, event, state)
-        elif raw is None and (topic in KINDS or topic in DEEDS):
-            deed(self.judge, event, state, self.places.before)
+            enrolment(self.judge, event, held)
+        elif event.raw is None and (topic in KINDS or topic in DEEDS):
+            deed(self.judge, event, held, self.places.before)
         else:
             if topic not in FACTS_OF_TABLETS:
-                self.findings.checked["events judged by the rules"] -= 1
+                self.judged -= 1
                 self.findings.checked[f"events not judged: {topic}"] += 1
-            self.judge.replay(event, None, line)
+            self.judge.replay(event, None)
 
     # ---- the end
 
