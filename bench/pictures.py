@@ -65,7 +65,7 @@ PICTURES = (
     Picture("tablet-case", "tablet", "/case/{case}", (PHONE,)),
     Picture("tablet-patrol", "tablet", "/patrol", (PHONE,)),
     Picture("tablet-outbox", "tablet", "/outbox", (PHONE,), scheme="dark"),
-    Picture("cases", "he", "/cases?open=true", (DESKTOP, PHONE)),
+    Picture("cases", "he", "/cases", (DESKTOP, PHONE)),
     Picture("case", "he", "/case/{case}", (DESKTOP,)),
     Picture("visits", "he", "/visits", (DESKTOP,)),
     Picture("coverage", "he", "/coverage", (DESKTOP, TABLET)),
