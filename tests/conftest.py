@@ -39,7 +39,10 @@ if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usa
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the tests that build whole cities on PostgreSQL, a quarter runs by default; CI takes another one each day, and the slow ones are all."""
+    """Of the tests that build whole cities on PostgreSQL, a quarter runs by default; CI takes another one each day.
+
+    All of them run with the slow ones.
+    """
     for item in items:
         if DEAR.search(item.nodeid) and zlib.crc32(item.nodeid.encode()) % SHARES != TURN:
             item.add_marker(pytest.mark.slow)
