@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from domain.aggregate import Act, Aggregate, Derived, FirstFact, Said
 from domain.areas import LENGTH_OF_LEVEL, must_be_an_area
 from domain.periods import Period
-from domain.refusals import NotAQuarter, NotASubdistrict, PeriodNotOver
+from domain.refusals import NotAQuarter, NotASubdistrict, PeriodNotOver, SummarySealed
 
 STREAMS = UUID("f3a1d0c2-7b64-5a8e-9c1d-40e2b6a57d19")
 
@@ -56,6 +56,12 @@ class Summary(Aggregate):
         """季度汇总封存: seals the roll-up of a quarter. found: the server's part of the fact."""
         must_be_a_quarter_over(area, period, act.day)
         return cls.begin(cls.Sealed, act, stream, area=area, period=period, **found)
+
+
+def must_not_be_sealed(period: str, *, sealed: bool) -> None:
+    """A roll-up is sealed once."""
+    if sealed:
+        raise SummarySealed(period=period)
 
 
 def must_be_a_quarter_over(area: str, period: str, day: str) -> Period:

@@ -12,8 +12,7 @@ from domain.books import Books, Item
 from domain.clock import local_day, utc_text
 from domain.indicators import COUNTING
 from domain.periods import Period, day_after
-from domain.refusals import SummarySealed
-from domain.summary import Summary, must_be_a_quarter_over, summary_stream
+from domain.summary import Summary, must_be_a_quarter_over, must_not_be_sealed, summary_stream
 from projections.counting import READ, Bounds, Counts, count_ledgers, total
 from projections.paging import Row
 from projections.sealed_summaries import sealed
@@ -86,14 +85,12 @@ class Summaries:
         inspection = self.gridtrail.inspection
         quarter = must_be_a_quarter_over(ledger, name, inspection.act_for(actor, grant.role).day)
         with reading(self.database) as conn:
-            if sealed(conn, [ledger], name):
-                raise SummarySealed(period=name)
+            must_not_be_sealed(name, sealed=bool(sealed(conn, [ledger], name)))
         found = self._found(ledger, quarter)
         stream = summary_stream(ledger, name)
 
         def decide(known: Summary | None, books: Books) -> Summary:
-            if known is not None:
-                raise SummarySealed(period=name)
+            must_not_be_sealed(name, sealed=known is not None)
             return Summary.seal(inspection.act_for(actor, grant.role), books, stream, area=ledger, period=name, **found)
 
         saved: Saved = inspection.change(ledger, stream, decide)[0]
