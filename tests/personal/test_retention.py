@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -125,7 +124,7 @@ def end(gridtrail: Gridtrail, case: Case) -> None:
     reason = kept(ZHOU, "case_reason", "no leak was found")
     keep(gridtrail, reason)
     personal = [{"subject": str(ZHOU), "field": "case_reason", "digest": reason.digest}]
-    case.reject(replace(officer, role="officer", units=(GRID_A[:12], GRID_A)), Books.default(), personal=personal)
+    case.reject(officer._replace(role="officer", units=(GRID_A[:12], GRID_A)), Books.default(), personal=personal)
     with writing(gridtrail.database) as conn:
         gridtrail.ledgers.append(conn, SUB_A, drafts_of(case))
     gridtrail.follower.catch_up()

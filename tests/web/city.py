@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -167,7 +168,7 @@ class Hand:
 
 
 def build(url: str, tmp: Path, **settings: Any) -> City:
-    """The city on an empty database."""
+    """The city on an empty database, or one that has all tables and nothing in them."""
     clock = HandClock()
     config = Config(
         database_url=url,
@@ -183,6 +184,7 @@ def build(url: str, tmp: Path, **settings: Any) -> City:
         **settings,
     )
     gridtrail = Gridtrail(config, clock=clock)
-    schema.create_all(gridtrail.database)
+    if not sa.inspect(gridtrail.database).has_table("events"):
+        schema.create_all(gridtrail.database)
     schema.stamp(gridtrail.database)
     return City(gridtrail, clock, tmp)

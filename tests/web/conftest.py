@@ -1,12 +1,10 @@
 """The city of the web tests: one per module on SQLite."""
 
 from collections.abc import Iterator
-from uuid import uuid4
 
-import psycopg
 import pytest
-import sqlalchemy as sa
 
+from tests.conftest import empty_postgres_database
 from tests.web.city import City, build
 
 
@@ -17,22 +15,17 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
 
 
 @pytest.fixture(scope="module")
-def empty_postgres_url(postgres_url: str) -> Iterator[str]:
-    """A database without tables on the tests' PostgreSQL."""
-    name = f"gridtrail_web_{uuid4().hex[:12]}"
-    plain = sa.make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-    yield sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+def copied_postgres_url(postgres_template: tuple[str, str]) -> Iterator[str]:
+    """A database with all tables on the tests' PostgreSQL."""
+    with empty_postgres_database(*postgres_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """The city on each store, one per module."""
     tmp = tmp_path_factory.mktemp("town")
-    url = f"sqlite:///{tmp}/gridtrail.db" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    url = f"sqlite:///{tmp}/gridtrail.db" if request.param == "sqlite" else request.getfixturevalue("copied_postgres_url")
     town = build(url, tmp)
     yield town
     town.gridtrail.database.dispose()

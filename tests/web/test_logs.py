@@ -33,7 +33,7 @@ FOREVER = "private, max-age=31536000, immutable"
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """The city on each store, published; and one more auditor, of subdistrict A only."""
     tmp = tmp_path_factory.mktemp("logs")
-    url = f"sqlite:///{tmp}/gridtrail.db" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    url = f"sqlite:///{tmp}/gridtrail.db" if request.param == "sqlite" else request.getfixturevalue("copied_postgres_url")
     city = build(url, tmp)
     city.hire("lin", ("auditor", SUBDISTRICT_A))
     city.catch_up()

@@ -49,7 +49,7 @@ CANARIES = {where: CANARY.format(where) for where in (GRID_A1, GRID_A2, GRID_B1)
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """The city on each store, with tokens that ended as well."""
     tmp = tmp_path_factory.mktemp("matrix")
-    url = f"sqlite:///{tmp}/gridtrail.db" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    url = f"sqlite:///{tmp}/gridtrail.db" if request.param == "sqlite" else request.getfixturevalue("copied_postgres_url")
     city = build(url, tmp)
     identity = city.gridtrail.identity
     ended = identity.make_token(identity.visitor(city.tokens["sun"]).actor.person, "revoked")
