@@ -15,7 +15,10 @@ PARTS: dict[str, tuple[list[str], list[str] | None]] = {
     "engine": ([], ["--stores", "sqlite", "--ledgers", "2", "--events", "400", "--thin-ledgers", "4", "--repeats", "1"]),
     "city_day": ([], ["--scale", "0.005", "--ledgers", "8", "--grids", "200"]),
     "queries": (["--events", "10000000"], ["--events", "20000", "--requests", "6", "--ledgers", "8", "--grids", "200"]),
-    "growth": (["--sizes", "1e4", "1e5", "1e6", "1e7"], None),
+    "growth": (
+        ["--sizes", "1e4", "1e5", "1e6", "1e7"],
+        ["--sizes", "2000", "4000", "--tablets", "8", "--batches", "1", "--repeats", "1", "--requests", "5", "--no-docs"],
+    ),
     "export": ([], ["--events", "5000", "--stores", "sqlite"]),
     "audit": ([], ["--tablets", "8", "--batches", "2", "--repeats", "1"]),
     "overload": ([], None),
