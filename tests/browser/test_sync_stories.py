@@ -721,7 +721,9 @@ def test_it_keeps_in_sync_by_itself_on_reconnect_and_after_a_failure(tell: Telle
     tell.page.evaluate("() => { window.dispatchEvent(new Event('focus')); }")
     tell.until("async () => (await window.kept.waiting()) === 0")
     assert cases_of(served) == 4
-    tell.page.evaluate("() => { window.kept.stop(); window.stopped = window.done; window.dispatchEvent(new Event('focus')); }")
+    # A sync that is under way ends, also after stop.
+    tell.page.evaluate("async () => { await window.kept.sync(); window.kept.stop(); await new Promise((done) => setTimeout(done, 500)); }")
+    tell.page.evaluate("() => { window.stopped = window.done; window.dispatchEvent(new Event('focus')); }")
     tell.page.wait_for_timeout(300)
     assert tell.page.evaluate("window.done === window.stopped")
 
