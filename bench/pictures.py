@@ -23,7 +23,7 @@ from service.imports.recording import terminal_actor
 from service.seed.city import PASSWORD, county_of
 from service.seed.plant import plant
 from service.wiring import Gridtrail, make_app
-from tests.browser.serving import ANSWER_MS, CHROMIUM, Socket, launch
+from tests.browser.serving import ANSWER_MS, CHROMIUM, Socket, launch, log_in
 from tests.browser.tablet import PIN, enrol
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
@@ -147,11 +147,7 @@ def on_the_console(scene: Scene, context: Any, language: str, login: str) -> Any
     """A page of the console, logged in."""
     page = context.new_page()
     page.add_init_script(f"localStorage.setItem('gridtrail:language', '{language}')")
-    page.goto(f"{scene.socket.url}/console/")
-    page.locator("input[autocomplete=username]").fill(login)
-    page.locator("input[type=password]").fill(PASSWORD)
-    page.locator("main.login form button").click()
-    page.locator("#main h1").wait_for()
+    log_in(page, f"{scene.socket.url}/console/", login, PASSWORD)
     return page
 
 

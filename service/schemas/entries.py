@@ -5,6 +5,7 @@ transformed: what was checked is what was said. A member without a value is left
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from dataclasses import fields as dataclass_fields
@@ -43,12 +44,12 @@ def is_area(value: Any) -> bool:
     return type(value) is str and _area(value) is not None
 
 
-class Said:
+class Said(ABC):
     """What the fields share: one judgement, ``fault``, serves marshmallow and the fast check alike."""
 
+    @abstractmethod
     def fault(self, value: Any) -> Fault | None:
         """What is wrong with a value, None where nothing is."""
-        raise NotImplementedError
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> Any:
         wrong = self.fault(value)

@@ -10,7 +10,7 @@ import pytest
 
 from domain.books import shipped_items
 from service.imports.recording import publish_books
-from tests.browser.serving import ANSWER_MS, CHROMIUM, Served, launch
+from tests.browser.serving import ANSWER_MS, CHROMIUM, Served, launch, log_in
 from tests.web.city import PASSWORD, build
 
 __all__ = ["Served"]
@@ -89,11 +89,7 @@ def console(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
         page = context.new_page()
         page.on("pageerror", lambda fault: pytest.fail(f"the page failed: {fault}"))
         page.add_init_script(f"localStorage.setItem('gridtrail:language', '{language}')")
-        page.goto(f"{served.url}/console/#/{address}")
-        page.locator("input[autocomplete=username]").fill(name)
-        page.locator("input[type=password]").fill(PASSWORD)
-        page.locator("main.login form button").click()
-        page.locator("#main h1").wait_for()
+        log_in(page, f"{served.url}/console/#/{address}", name, PASSWORD)
         return page
 
     yield opened

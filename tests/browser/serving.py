@@ -42,3 +42,12 @@ class Served(Socket):
     def code(self, name: str) -> str:
         """An enrolment code for one of the cast."""
         return self.city.gridtrail.enrolment.make_code(self.city.root, person_id(name)).code
+
+
+def log_in(page: Any, address: str, login: str, password: str) -> None:
+    """Opens a page of the console as somebody."""
+    page.goto(address)
+    page.locator("input[autocomplete=username]").fill(login)
+    page.locator("input[type=password]").fill(password)
+    page.locator("main.login form button").click()
+    page.locator("#main h1").wait_for()
