@@ -17,13 +17,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from domain.areas import ledger_of
+from domain.areas import LENGTH_OF_LEVEL, ledger_of
 from projections.open_cases import COUNTY, IS_OPEN, IS_OVER, TABLE, C
 from projections.paging import After, Row, Rows
 from projections.sight import Sight
 from projections.tables import NEVER, WORD
 
-LEDGER_LENGTH, COUNTY_LENGTH = 9, 6
+LEDGER_LENGTH, COUNTY_LENGTH = LENGTH_OF_LEVEL["subdistrict"], LENGTH_OF_LEVEL["county"]
 SCANNED = 2000
 """Cases looked at for one page, at most, for each reason to see one."""
 SORTS = {"due_at": (C.late_from, False), "reported_at": (C.reported_at, False), "-reported_at": (C.reported_at, True)}
