@@ -128,6 +128,8 @@ class Ledgers:
         self.engine = engine
         self.clock = clock
         self.watch = watch
+        self._there: set[str] = set()
+        """Ledgers whose heads this process has seen."""
 
     # ---- appending
 
@@ -165,7 +167,12 @@ class Ledgers:
         held is called once the heads are held and before anything is written; it may raise.
         """
         names = list(prepared.drafts)
+        if not bulk.on_sqlite(driver) and not self._there.issuperset(names):
+            # A head that is not there cannot be held: made later, it would be taken out of order, behind heads that are held already.
+            for ledger in names:
+                bulk.make_head(driver, ledger, Frontier().to_bytes(), EMPTY_ROOT, _new_incarnation())
         heads = bulk.take_heads(driver, names)
+        self._there.update(names)
         held()
         return {
             ledger: self._write(driver, ledger, head or self._first_head(driver, ledger), prepared)
