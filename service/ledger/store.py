@@ -129,7 +129,7 @@ class Ledgers:
         self.clock = clock
         self.watch = watch
         self._there: set[str] = set()
-        """Ledgers whose heads this process has seen."""
+        """Ledgers that this process has seen with something in them: no rollback takes their heads away."""
 
     # ---- appending
 
@@ -172,7 +172,7 @@ class Ledgers:
             for ledger in names:
                 bulk.make_head(driver, ledger, Frontier().to_bytes(), EMPTY_ROOT, _new_incarnation())
         heads = bulk.take_heads(driver, names)
-        self._there.update(names)
+        self._there.update(ledger for ledger, head in zip(names, heads, strict=True) if head is not None and head[0])
         held()
         return {
             ledger: self._write(driver, ledger, head or self._first_head(driver, ledger), prepared)

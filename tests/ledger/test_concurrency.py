@@ -149,6 +149,22 @@ def test_writers_of_several_ledgers_take_them_in_one_order_and_do_not_deadlock(a
     assert (check_ledger(any_store, SUBDISTRICT), check_ledger(any_store, NEIGHBOUR)) == (80, 80)
 
 
+def test_the_first_writers_of_two_new_ledgers_do_not_deadlock_either(any_store: sa.Engine) -> None:
+    store, together = Ledgers(any_store), threading.Barrier(4)
+
+    def writer(_: int) -> None:
+        for round_ in range(30):
+            together.wait(60)
+            for _ in range(3):
+                with writing(any_store) as conn:
+                    store.append_all(conn, {f"411502{side}{round_:02}": drafts(1) for side in "12"})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(writer, range(4)))
+    with reading(any_store) as conn:
+        assert set(store.ledgers(conn).values()) == {12}
+
+
 def test_of_two_who_record_the_same_version_one_is_told_and_nothing_of_his_stays(any_store: sa.Engine) -> None:
     store = Ledgers(any_store)
     for _ in range(10):
