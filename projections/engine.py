@@ -83,30 +83,34 @@ class Follower:
         """
         targets = {name: self.targets[name] for name in (models if models is not None else self.targets)}
         read = 0
-        while behind := self._behind(targets, ledger):
-            # Every ledger has its turn before any has another, so that a busy one keeps nobody waiting.
-            done = sum(self._take_turn(some, targets, wait=ledger is not None) for some in self._portions(behind))
+        while done := self._go_round(targets, ledger):
             read += done
-            if done == 0:
-                break
         return read
 
+    def _go_round(self, targets: Mapping[str, Target], ledger: str | None = None) -> int:
+        """Every ledger has its turn before any has another, so that a busy one keeps nobody waiting. Gives the events read."""
+        behind = self._behind(targets, ledger)
+        return sum(self._take_turn(some, targets, wait=ledger is not None) for some in self._portions(behind))
+
     def run(self, stop: threading.Event, poll_s: float = 0.2) -> None:
-        """Follows until told to stop. A database that is away is waited for, longer each time."""
+        """Follows until told to stop. A database that is away is waited for, longer each time.
+
+        Between rounds it waits poll_s, unless there was a whole turn's work: a statement costs the same for one event and for many, so
+        few events at a time would cost the processor that the uploads need.
+        """
         pause, done_at, looked = poll_s, None, 0.0
         while not stop.is_set():
             try:
-                sizes = self._sizes()
-                idle = sizes == done_at and time.monotonic() < looked + LOOK_AGAIN_S
-                if not idle:
-                    idle, looked = self.catch_up() == 0, time.monotonic()
-                    done_at = sizes if idle else None
+                sizes, read = self._sizes(), 0
+                if sizes != done_at or time.monotonic() >= looked + LOOK_AGAIN_S:
+                    read, looked = self._go_round(self.targets), time.monotonic()
+                    done_at = sizes if read == 0 else None
                 pause = poll_s
             except Exception:
                 # The engine must outlive whatever the database does; each turn is rolled back as a whole, so going on is safe.
                 log.exception("the engine could not take a turn; it tries again")
-                idle, done_at, pause = True, None, min(max(pause, 0.1) * 2, 30.0)
-            if idle:
+                read, done_at, pause = 0, None, min(max(pause, 0.1) * 2, 30.0)
+            if read < self.turn:
                 stop.wait(pause)
 
     def _sizes(self) -> dict[str, int]:
