@@ -24,7 +24,7 @@ from projections.model import ReadModel, fold_lines, read_model
 from projections.rows import digest, digest_of_rows
 from projections.standing import Standing, standings
 from projections.tables import PROGRESS
-from projections.turn import Reader, Target, begin, fold_stretches, lock_stands, move_on, stretches_of, without_collector
+from projections.turn import Reader, Target, begin, fold_stretches, lock_stands, move_on, set_for_a_turn, stretches_of, without_collector
 
 __all__ = ["Follower", "ReadModel", "Reader", "Standing", "digest", "digest_of_rows", "fold_lines"]
 
@@ -150,9 +150,7 @@ class Follower:
     def _take_turn(self, behind: list[Behind], targets: Mapping[str, Target], *, wait: bool) -> int:
         """One transaction: a stretch of each of these ledgers."""
         with without_collector(), self.writing(self.database) as conn:
-            if conn.dialect.name == "postgresql":
-                # Read models are derived: a commit that a crash loses takes rows and position with it, and is folded again.
-                conn.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            set_for_a_turn(conn)
             new = [each.ledger for each in behind if each.new]
             if new:
                 begin(conn, new, targets)

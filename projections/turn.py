@@ -89,6 +89,16 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
+def set_for_a_turn(conn: sa.Connection) -> None:
+    """Settings of PostgreSQL for one transaction of the engine.
+
+    Read models are derived: a commit that a crash loses takes rows and position with it, and is folded again. And what a turn asks for, it
+    asks for by key: a plan that reads a whole table, made while that was small or before it had statistics, would be kept while it grows.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql("SELECT set_config('synchronous_commit', 'off', true), set_config('enable_seqscan', 'off', true)")
+
+
 def begin(conn: sa.Connection, ledgers: Sequence[str], names: Iterable[str]) -> None:
     """Makes the rows that keep the positions, where a ledger or a read model is new."""
     wanted = sorted(names)

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
-from projections import READ_MODELS, open_cases, workload
+from projections import READ_MODELS, open_cases, tablet_changes, workload
 from projections.case_lists import list_cases
 from projections.engine import digest_of_rows, fold_lines
 from projections.paging import Row
 from projections.rebuilding import LedgerRebuild, RebuildParked
+from projections.rows import table_rows
 from projections.sight import EVERYTHING
 from projections.tables import METADATA, PROGRESS
-from projections.turn import decode
+from projections.turn import decode, set_for_a_turn
 from service.database import reading, writing
 from tests.projections.telling import LEDGER, History
 
@@ -301,3 +302,21 @@ def test_a_fold_may_remove_its_row(follow, database):
     follower.catch_up()
     with reading(database) as conn:
         assert [row["case_id"] for row in list_cases(conn, EVERYTHING)] == [left]
+
+
+def test_a_turn_asks_for_rows_by_their_keys_even_where_the_database_knows_nothing_of_its_tables(follow, database):
+    if database.dialect.name != "postgresql":
+        pytest.skip("SQLite keeps the order of the loops that a statement says")
+    history = History()
+    for number in range(40):
+        history.a_bit_of_everything(number)
+    follow(history).catch_up()
+    with writing(database) as conn:
+        set_for_a_turn(conn)
+        for model in READ_MODELS.values():
+            asked = table_rows(model.TABLE.name, "postgresql").select.replace("%s", "$1")
+            plan = "\n".join(row[0] for row in conn.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {asked}"))
+            assert "Seq Scan" not in plan, plan
+            assert " Join" not in plan, plan
+            if model is tablet_changes:
+                assert "using tablet_changes_pkey" in plan, plan
