@@ -12,6 +12,7 @@ from importlib.util import find_spec
 PARTS: dict[str, tuple[list[str], list[str] | None]] = {
     # name: (whole, short); None: not in the short form
     "ingest": ([], ["--tablets", "16", "--batches", "1", "--repeats", "1", "--ledgers", "4", "--stores", "sqlite"]),
+    "in_process": ([], ["--store", "sqlite", "--tablets", "8", "--rounds", "1"]),
     "engine": ([], ["--stores", "sqlite", "--ledgers", "2", "--events", "400", "--thin-ledgers", "4", "--repeats", "1"]),
     "city_day": ([], ["--scale", "0.005", "--ledgers", "8", "--grids", "200"]),
     "queries": (["--events", "10000000"], ["--events", "20000", "--requests", "6", "--ledgers", "8", "--grids", "200"]),

@@ -253,16 +253,16 @@ def changes(conn: sa.Connection, ledger: str, audiences: Sequence[str], since: i
     return Page(list(_items(rows)), following, following >= upto)
 
 
-def ledgers_of(conn: sa.Connection, person: str, units: Sequence[str]) -> list[str]:
-    """The ledgers that tell a person, or the units that one works for, something, or did.
+def telling(person: str, units: Sequence[str]) -> sa.CompoundSelect[Any]:
+    """A query of the ledgers that tell a person, or the units that one works for, something, or did.
 
     One look into the index for each audience and ledger, however long the histories are. A case goes to units of its own county only.
     """
-    parts = [_telling([person], sa.true())]
+    parts = [_telling([person_audience(person)], sa.true())]
     for county in sorted({unit[:COUNTY_LENGTH] for unit in units}):
         mine = [unit for unit in units if unit.startswith(county)]
         parts.append(_telling(mine, PROGRESS.c.ledger.startswith(county, autoescape=True)))
-    return list(dict.fromkeys(conn.scalars(sa.union_all(*parts))))
+    return sa.union_all(*parts)
 
 
 def _telling(audiences: Sequence[str], where: sa.ColumnElement[bool]) -> sa.Select[Any]:

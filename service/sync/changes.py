@@ -26,20 +26,19 @@ from service.sync.facts import standing_facts
 
 MOST_CURSOR = 20_000
 L = ledgers.c
-HEADS_AND_REACH = (
-    sa.select(L.ledger, L.size, L.root, L.incarnation, L.recorded_at, sa.func.coalesce(PROGRESS.c.position, 0).label("reach"))
-    .outerjoin(PROGRESS, sa.and_(PROGRESS.c.ledger == L.ledger, PROGRESS.c.read_model == tablet_changes.NAME))
-    .where(L.ledger.in_(sa.bindparam("names", expanding=True)))
-)
+HEADS_AND_REACH = sa.select(
+    L.ledger, L.size, L.root, L.incarnation, L.recorded_at, sa.func.coalesce(PROGRESS.c.position, 0).label("reach")
+).outerjoin(PROGRESS, sa.and_(PROGRESS.c.ledger == L.ledger, PROGRESS.c.read_model == tablet_changes.NAME))
 """Heads, and how far the read model is in each ledger: a page never goes beyond it, or later changes would be skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whom a tablet listens as, in which ledgers. The fingerprint changes with the assignments."""
+    """Whom a tablet listens as, in which ledgers, and how far each of these is. The fingerprint changes with the assignments."""
 
     audiences: tuple[str, ...]
-    ledgers: tuple[str, ...]
+    heads: dict[str, Head]
+    reach: dict[str, int]
 
     @property
     def fingerprint(self) -> str:
@@ -76,11 +75,8 @@ class Changes:
         # Each statement may see a later moment than the one before: what moves on meanwhile lies beyond the reach, and comes next time.
         with glancing(self.gridtrail.database) as conn:
             scope = self._scope(conn, state)
-            rows = conn.execute(HEADS_AND_REACH, {"names": sorted({*scope.ledgers, state.ledger})}).all()
-            found = {row.ledger: Head(*row[:-1]) for row in rows}
-            heads = {ledger: found[ledger] for ledger in scope.ledgers if ledger in found}
-            reach = {row.ledger: row.reach for row in rows if row.ledger in heads}
-            places = self._places(cursor, scope, heads, reach)
+            heads, reach = scope.heads, scope.reach
+            places = self._places(cursor, scope)
             reset = places is None
             places = places or {}
             items: list[dict[str, Any]] = []
@@ -96,24 +92,23 @@ class Changes:
                 items += [{"ledger": ledger, **item} for item in page.items]
                 place.position = page.following
                 more = more or not page.complete
-            own = found.get(state.ledger)
         return {
             "reset": reset,
             "items": items,
             "next": _written(scope, places),
             "more": more,
             "ledgers": {name: {"position": places[name].position, "incarnation": heads[name].incarnation} for name in sorted(heads)},
-            "upload": {"status": state.status, **standing_facts(own, state)},
+            "upload": {"status": state.status, **standing_facts(heads.get(state.ledger), state)},
             "received_at": utc_text(self.gridtrail.clock()),
         }
 
     def must_hear_of(self, state: Any, ledger: str, position: int) -> None:
         """What a tablet waits for must be recorded, in a ledger that it hears of. OutOfScope or Problem otherwise."""
         with reading(self.gridtrail.database) as conn:
-            if ledger not in self._scope(conn, state).ledgers:
-                raise OutOfScope
-            head = self.gridtrail.ledgers.head(conn, ledger)
-        if head is None or position >= head.size:
+            head = self._scope(conn, state).heads.get(ledger)
+        if head is None:
+            raise OutOfScope
+        if position >= head.size:
             raise Problem("bad_parameter", f"No entry was recorded at position {position} of {ledger}.", ledger=ledger)
 
     def _scope(self, conn: sa.Connection, state: Any) -> Scope:
@@ -122,15 +117,16 @@ class Changes:
         home, assignments = people.person_on(conn, person, today)
         units = [each["unit"] for each in assignments if each["role"] in ("worker", "officer")]
         places = [*units, state.area, *([home["unit"]] if home else [])]
-        heard = {ledger for unit in places for ledger in ledgers_above(area_of(unit))}
+        named = {state.ledger, *(ledger for unit in places for ledger in ledgers_above(area_of(unit)))}
         audiences = {*units, tablet_changes.person_audience(person)}
-        # A department or an office far above, or far away, holds cases where they lie.
-        heard.update(tablet_changes.ledgers_of(conn, tablet_changes.person_audience(person), units))
         if units:
             audiences.add(tablet_changes.EVERYONE)
-        return Scope(tuple(sorted(audiences)), tuple(sorted(heard)))
+        # A department or an office far above, or far away, holds cases where they lie.
+        heard = sa.or_(L.ledger.in_(sorted(named)), L.ledger.in_(tablet_changes.telling(person, units)))
+        rows = conn.execute(HEADS_AND_REACH.where(heard)).all()
+        return Scope(tuple(sorted(audiences)), {row.ledger: Head(*row[:-1]) for row in rows}, {row.ledger: row.reach for row in rows})
 
-    def _places(self, cursor: str | None, scope: Scope, heads: dict[str, Head], reach: dict[str, int]) -> dict[str, Place] | None:
+    def _places(self, cursor: str | None, scope: Scope) -> dict[str, Place] | None:
         """Where the tablet is, or None where it must begin again."""
         if cursor is None:
             return None
@@ -138,11 +134,11 @@ class Changes:
         if fingerprint != scope.fingerprint:
             return None
         for ledger, place in places.items():
-            head = heads.get(ledger)
+            head = scope.heads.get(ledger)
             if head is None or head.incarnation != place.incarnation or place.position > head.size:
                 return None
             # A read model that is being rebuilt may stand behind the cursor for a while; there is nothing to tell until it is back.
-            reach[ledger] = max(reach[ledger], place.position)
+            scope.reach[ledger] = max(scope.reach[ledger], place.position)
         return places
 
 
