@@ -51,7 +51,7 @@ def record_template() -> Template:
     """One subdistrict's history, through enrolment and upload, on SQLite in memory."""
     database = open_database("sqlite://")
     schema.create_all(database)
-    config = Config(database_url="sqlite://", signing_key=seed_of(Ed25519PrivateKey.generate()), log_format="text")
+    config = Config(database_url="sqlite://", signing_key=seed_of(Ed25519PrivateKey.generate()), log_level="warning")
     pieces = Gridtrail(config, database=database)
     fleet = make_fleet(pieces, TABLETS, BATCHES, 1)
     client = make_app(pieces).test_client()

@@ -44,7 +44,7 @@ def _options() -> argparse.Namespace:
 
 def measure(store: Store, options: argparse.Namespace) -> list[dict[str, float]]:
     """µs an event of each round: one batch of each tablet."""
-    pieces = Gridtrail(store.config())
+    pieces = Gridtrail(store.config(log_level="warning"))
     pieces.upgrade()
     fleet = make_fleet(pieces, options.tablets, options.rounds + 2, options.tablets // 2)
     app = make_app(pieces)

@@ -101,7 +101,7 @@ class Config:
     pool_size: int = setting(10, "Database connections of each process.", validate.Range(min=1, max=200))
     lock_timeout_s: float = setting(5.0, "Seconds to wait for a lock before answering 503.", validate.Range(min=0.1, max=60))
     statement_timeout_s: float = setting(30.0, "Seconds that one statement may take.", validate.Range(min=1, max=600))
-    engine_poll_s: float = setting(0.1, "Seconds between two looks of an idle engine.", validate.Range(min=0.05, max=60))
+    engine_poll_s: float = setting(0.1, "Seconds between two rounds of an engine that has little to do.", validate.Range(min=0.05, max=60))
     wait_for_position_s: float = setting(2.0, "Longest wait of a reader that names a position.", validate.Range(min=0, max=10))
     session_hours: float = setting(12.0, "Life of a login session.", validate.Range(min=0.1, max=72))
     login_attempts: int = setting(10, "Failed logins for one name, or 5 times as many from one address, before a pause.", POSITIVE)
