@@ -218,13 +218,13 @@ def test_the_engine_outlives_a_database_that_is_away(follow, database, monkeypat
     follower = follow(History().a_bit_of_everything(1))
     stop, calls = threading.Event(), []
 
-    def away():
+    def away(_):
         calls.append(1)
         if len(calls) > 2:
             stop.set()
         raise sa.exc.OperationalError("SELECT 1", {}, Exception("away"))
 
-    monkeypatch.setattr(follower, "catch_up", away)
+    monkeypatch.setattr(follower, "_go_round", away)
     monkeypatch.setattr(stop, "wait", lambda _: None)
     follower.run(stop, 0)
     assert len(calls) == 3
