@@ -37,7 +37,7 @@ lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## measured figures, part after part, on a quiet machine (about an hour)
+bench: $(STAMP) ## measured figures, part after part, on a quiet machine (one to two hours)
 	$(BIN)/python -m bench.all
 
 bench-short: $(STAMP) ## the same in small, to see that it works
