@@ -34,9 +34,10 @@ HEADS_AND_REACH = sa.select(
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whom a tablet listens as, in which ledgers, and how far each of these is. The fingerprint changes with the assignments."""
+    """Whom a tablet listens as, in which ledgers, and how far those are that there are. The fingerprint changes with the assignments."""
 
     audiences: tuple[str, ...]
+    ledgers: frozenset[str]
     heads: dict[str, Head]
     reach: dict[str, int]
 
@@ -105,10 +106,10 @@ class Changes:
     def must_hear_of(self, state: Any, ledger: str, position: int) -> None:
         """What a tablet waits for must be recorded, in a ledger that it hears of. OutOfScope or Problem otherwise."""
         with reading(self.gridtrail.database) as conn:
-            head = self._scope(conn, state).heads.get(ledger)
-        if head is None:
+            scope = self._scope(conn, state)
+        if ledger not in scope.ledgers:
             raise OutOfScope
-        if position >= head.size:
+        if ledger not in scope.heads or position >= scope.heads[ledger].size:
             raise Problem("bad_parameter", f"No entry was recorded at position {position} of {ledger}.", ledger=ledger)
 
     def _scope(self, conn: sa.Connection, state: Any) -> Scope:
@@ -124,7 +125,8 @@ class Changes:
         # A department or an office far above, or far away, holds cases where they lie.
         heard = sa.or_(L.ledger.in_(sorted(named)), L.ledger.in_(tablet_changes.telling(person, units)))
         rows = conn.execute(HEADS_AND_REACH.where(heard)).all()
-        return Scope(tuple(sorted(audiences)), {row.ledger: Head(*row[:-1]) for row in rows}, {row.ledger: row.reach for row in rows})
+        heads = {row.ledger: Head(*row[:-1]) for row in rows}
+        return Scope(tuple(sorted(audiences)), frozenset(named | heads.keys()), heads, {row.ledger: row.reach for row in rows})
 
     def _places(self, cursor: str | None, scope: Scope) -> dict[str, Place] | None:
         """Where the tablet is, or None where it must begin again."""
