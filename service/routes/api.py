@@ -1,8 +1,11 @@
 """The OpenAPI document and the errors of flask-smorest, as problem documents. Read by ``routes.register``."""
 
+from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import marshmallow as ma
+import orjson
 from flask import Flask
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
@@ -35,9 +38,23 @@ class ProblemApi(Api):
     """flask-smorest's Api whose errors are problem documents, in its answers and in its document."""
 
     ERROR_SCHEMA = Problem
-    written: bytes | None = None
-    """The document as it is served, written at the first request."""
     DEFAULT_ERROR_RESPONSE_NAME = ""
+
+    def __init__(self, app: Flask, **options: Any) -> None:
+        self.undocumented: list[Callable[[], None]] = []
+        """What puts each noun's operations into the document, once."""
+        self._written = b""
+        self._writing = Lock()
+        super().__init__(app, **options)
+
+    def document(self) -> bytes:
+        """The OpenAPI document as it is served, written when it is first asked for."""
+        with self._writing:
+            if not self._written:
+                for document in self.undocumented:
+                    document()
+                self._written = orjson.dumps(self.spec.to_dict())
+            return self._written
 
     def handle_http_exception(self, error: HTTPException) -> Any:
         """The table of service.problems answers, with the headers that the error itself carries (Allow, Retry-After)."""

@@ -2,7 +2,6 @@
 
 from importlib.resources import files
 
-import orjson
 from flask import Response, current_app
 
 from service.routes.nouns import PUBLIC, Noun
@@ -20,10 +19,7 @@ def _asset(name: str) -> Response:
 @blueprint.operation("GET", "/openapi.json", policy=PUBLIC, answers=(200, Anything))
 def show_openapi() -> Response:
     """This document, made from the code."""
-    api = current_app.extensions["gridtrail-api"]
-    if api.written is None:
-        api.written = orjson.dumps(api.spec.to_dict())
-    return Response(api.written, content_type="application/json")
+    return Response(current_app.extensions["gridtrail-api"].document(), content_type="application/json")
 
 
 @blueprint.operation("GET", "/docs", policy=PUBLIC, answers=(200, None, "text/html"))
