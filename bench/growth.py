@@ -29,7 +29,8 @@ from service.fleet.enlisting import Enlisted, enlist
 from service.fleet.generated import cast_of
 from service.fleet.plan import Member
 from service.fleet.run import percentiles
-from service.fleet.sealing import seal, write_sealed
+from service.fleet.sealed import write_sealed
+from service.fleet.sealing import seal
 from service.logs import write_from
 from service.seed.city import FROM_DAY
 from service.wiring import Gridtrail, make_app

@@ -8,11 +8,9 @@ Beside that every ledger's tree is hashed again, and every tablet's root is comp
 import base64
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from struct import Struct
 from typing import Any
@@ -25,7 +23,8 @@ from domain.tablet import Refused
 from service.config import Config
 from service.database import reading
 from service.fleet.driving import receipts_of
-from service.fleet.sealing import read_frame, read_sealed
+from service.fleet.processes import side_by_side
+from service.fleet.sealed import read_frame, read_sealed
 from service.ledger.tables import events
 from service.ledger.tree import Frontier, leaf_hash
 from service.sync.history import leaf_of
@@ -34,6 +33,8 @@ from service.tablet_outbox import Outbox
 from service.wiring import Gridtrail
 
 PAGE, PROCESSES = 5000, 2
+WORTH = 2 << 20
+"""Bytes of files from which a second process is worth its start."""
 OUTBOX = ".outbox"
 WHOLE = 1 << 256
 PLACE = Struct(">16sqq?")
@@ -101,14 +102,14 @@ class Checked:
 def check(pieces: Gridtrail, files: Sequence[Path]) -> Checked:
     """Compares the fleet of these files, sealed tablets or outboxes, with the ledgers of the database; two at a time."""
     held = Held()
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        for part in pool.map(held_of, files, chunksize=max(1, len(files) // PROCESSES)):
+    with side_by_side(PROCESSES, sum(path.stat().st_size for path in files) >= WORTH) as work:
+        for part in work(held_of, files, chunksize=max(1, len(files) // PROCESSES)):
             held.join(part)
         with reading(pieces.database) as conn:
             ledgers = sorted(pieces.ledgers.ledgers(conn))
         wrong = [*held.wrong, *_wrong_trees(pieces, held)]
         look = partial(ledgers_differ, pieces.config, held.sums, frozenset(held.trees))
-        for some in pool.map(look, [ledgers[at::PROCESSES] for at in range(PROCESSES)]):
+        for some in work(look, [ledgers[at::PROCESSES] for at in range(PROCESSES)]):
             wrong += some
     return Checked(sum(each.count for each in held.sums.values()), len(ledgers), len(held.trees), held.outcomes, wrong)
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from service.fleet.sealing import Sealed, read_sealed, write_frame
+from service.fleet.sealed import Sealed, read_sealed, write_frame
 from service.tablet_client import AGAIN, ATTEMPTS, FIRST_PAUSE_S, LONGEST_PAUSE_S
 
 BATCHES, DISCLOSURES = ("POST", "/v1/sync/batches", "application/x-ndjson"), ("PUT", "/v1/sync/disclosures", "application/json")

@@ -2,10 +2,8 @@
 
 import random
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,13 @@ from tqdm import tqdm
 
 from service.fleet.enlisting import Enlisted, enlist
 from service.fleet.generated import cast_of
-from service.fleet.sealing import seal, write_sealed
+from service.fleet.processes import side_by_side
+from service.fleet.sealed import write_sealed
+from service.fleet.sealing import seal
 from service.wiring import Gridtrail
 
+WORTH = 5000
+"""Entries from which other processes are worth their start."""
 MOST_DAYS = 7
 """Generated work lies this far back, so that none of it is in the future."""
 
@@ -38,9 +40,9 @@ def make_ready(
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{number:02d}.sealed" for number in range(processes)]
     write = partial(_write, entries, batch, seed)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        shares = [enlisted[number::processes] for number in range(processes)]
-        list(tqdm(pool.map(write, files, shares), desc="seal", total=processes, unit="file", disable=None, leave=False))
+    shares = [enlisted[number::processes] for number in range(processes)]
+    with side_by_side(processes, tablets * entries >= WORTH) as work:
+        list(tqdm(work(write, files, shares), desc="seal", total=processes, unit="file", disable=None, leave=False))
     return files
 
 

@@ -1,15 +1,7 @@
-"""Tablets whose batches are sealed beforehand and kept in a file, so that driving them costs little more than sending. Read by driving.
-
-A file holds frames (four bytes of length, then the bytes): for each tablet one of JSON that says who it is and how many batches follow,
-one with its disclosures, and then its batches. A file of receipts holds the answers in the same way.
-"""
+"""Seals tablets' work beforehand, so that driving them costs little more than sending. Read by ``many``."""
 
 import base64
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 import orjson
@@ -19,28 +11,11 @@ from domain.personal import Item, disclosed, pairs_of
 from service.fleet.enlisting import Enlisted
 from service.fleet.generated import steps_of
 from service.fleet.plan import Step
+from service.fleet.sealed import Sealed
 from service.ledger.note import Checkpoint
 from service.ledger.tree import Frontier, leaf_hash
 
 BOOT = "fleet"
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A tablet ready to send: its batches in order, and the size and root of its tree after the last."""
-
-    tablet: UUID
-    token: str
-    size: int
-    root: bytes
-    bodies: list[bytes]
-    disclosures: bytes = b""
-    """The body of ``PUT /v1/sync/disclosures`` that goes before the batches; empty where nothing is disclosed."""
-
-    def entries(self) -> Iterator[bytes]:
-        """The bytes of all its entries, in order."""
-        for body in self.bodies:
-            yield from body.split(b"\n")[:-2]
 
 
 def seal(enlisted: Enlisted, entries: int, batch: int, begins: datetime, seed: int) -> Sealed:
@@ -94,38 +69,3 @@ def entry_of(seq: int, step: Step, personal: list[Item]) -> bytes:
             "data": {**step.data, "personal": personal} if personal else step.data,
         }
     )
-
-
-# ---- files
-
-
-def write_sealed(path: Path, tablets: Iterable[Sealed]) -> None:
-    """Writes a file of sealed tablets."""
-    with path.open("wb") as file:
-        for each in tablets:
-            facts = {"tablet": str(each.tablet), "token": each.token, "size": each.size, "root": each.root.hex()}
-            write_frame(file, orjson.dumps({**facts, "batches": len(each.bodies)}))
-            write_frame(file, each.disclosures)
-            for body in each.bodies:
-                write_frame(file, body)
-
-
-def read_sealed(path: Path) -> Iterator[Sealed]:
-    """The tablets of a file, one after another."""
-    with path.open("rb") as file:
-        while (frame := read_frame(file)) is not None:
-            facts: dict[str, Any] = orjson.loads(frame)
-            disclosures = read_frame(file) or b""
-            bodies = [read_frame(file) or b"" for _ in range(facts["batches"])]
-            yield Sealed(UUID(facts["tablet"]), facts["token"], facts["size"], bytes.fromhex(facts["root"]), bodies, disclosures)
-
-
-def write_frame(file: BinaryIO, content: bytes) -> None:
-    """One frame. A frame is one write, so that threads under one lock never mix theirs."""
-    file.write(len(content).to_bytes(4, "big") + content)
-
-
-def read_frame(file: BinaryIO) -> bytes | None:
-    """The next frame, or None at the end."""
-    length = file.read(4)
-    return file.read(int.from_bytes(length, "big")) if length else None

@@ -9,9 +9,10 @@ import orjson
 import pytest
 from werkzeug.serving import make_server
 
+from service.fleet import checking
 from service.fleet.checking import check
 from service.fleet.driving import drive, receipts_of
-from service.fleet.sealing import read_frame, read_sealed, write_frame, write_sealed
+from service.fleet.sealed import read_frame, read_sealed, write_frame, write_sealed
 from service.wiring import Gridtrail, make_app
 from tests.check import check_everything
 from tests.cli.conftest import Terminal
@@ -38,7 +39,9 @@ def test_a_fleet_of_several_processes_is_recorded_once_and_in_whole(city: tuple[
     check_everything(gridtrail)
 
 
-def test_outboxes_are_checked_too(city: tuple[Terminal, Gridtrail, str]) -> None:
+@pytest.mark.parametrize("worth", [checking.WORTH, pytest.param(0, marks=pytest.mark.slow, id="in other processes")])
+def test_outboxes_are_checked_too(city: tuple[Terminal, Gridtrail, str], monkeypatch: pytest.MonkeyPatch, worth: int) -> None:
+    monkeypatch.setattr(checking, "WORTH", worth)
     output = city[0]("simulate", "--tablets", 3, "--entries", 30, "--check").output
     assert "Checked 90 entries of 3 tablets" in output
     assert "nothing lost, nothing doubled" in output
