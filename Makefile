@@ -24,7 +24,7 @@ run: $(STAMP) ## install, seed a small city, serve it on SQLite
 	$(BIN)/gridtrail demo
 
 test: $(STAMP) ## the default tests, on SQLite and PostgreSQL
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
 
 test-slow: $(STAMP) ## the slow tests too
 	$(BIN)/pytest -n 2 -m "not browser"

@@ -149,7 +149,7 @@ def stores(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 quick = settings(
-    max_examples=8, deadline=None, database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=5, deadline=None, database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 
 

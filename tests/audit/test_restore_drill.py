@@ -86,7 +86,6 @@ class Drill:
         town = self.town
         town.gridtrail = Gridtrail(town.gridtrail.config, clock=town.clock, database=open_database(self.url))
         town.app = make_app(town.gridtrail)
-        town.network.app = town.app
         town.gridtrail.watermark.check_all()
 
     def lines(self) -> dict[str, list[bytes]]:

@@ -18,6 +18,9 @@ ST_LOUIS = {"GRIDTRAIL_CITY": "2951", "GRIDTRAIL_TIME_ZONE": "America/Chicago"}
 LAST = "2026-11-20"
 """The last day of the demo city's week."""
 
+SAID = "seed.txt"
+"""Where the planted city's folder keeps what was printed when it was planted."""
+
 Terminal = Callable[..., Result]
 
 
@@ -54,7 +57,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         run = terminal_on(f"sqlite:///{folder}/gridtrail.db", folder, monkeypatch)
         run("db", "upgrade")
-        run("seed", "--last-day", LAST)
+        (folder / SAID).write_text(run("seed", "--last-day", LAST).output)
     gc.collect()  # The commands were processes of their own: their connections are gone.
     return folder
 

@@ -16,14 +16,23 @@ from service.seed.city import PASSWORD, cast_of
 from service.seed.story import steps_of
 from service.wiring import Gridtrail
 from tests.check import check_everything
-from tests.cli.conftest import LAST, Terminal
+from tests.cli.conftest import LAST, SAID, Terminal, terminal_on
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def test_the_week_has_cases_at_all_stages_and_one_refused_entry(any_terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
-    output = any_terminal("seed", "--last-day", LAST).output
-    assert "refused, as the story wants it: li case.handled: not_your_case" in output
+@pytest.fixture(params=["sqlite", "postgres"])
+def said(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is printed when the demo city is planted, which is done on each store."""
+    if request.param == "sqlite":
+        request.getfixturevalue("seeded")
+        return Path(SAID).read_text()
+    on_postgres = terminal_on(request.getfixturevalue("fresh_postgres_url"), tmp_path, monkeypatch)
+    return on_postgres("seed", "--last-day", LAST).output
+
+
+def test_the_week_has_cases_at_all_stages_and_one_refused_entry(said: str, pieces: Callable[..., Gridtrail]) -> None:
+    assert "refused, as the story wants it: li case.handled: not_your_case" in said
     gridtrail = pieces()
     with reading(gridtrail.database) as conn:
         statuses = set(conn.scalars(sa.select(open_cases.C.status)))
@@ -81,12 +90,12 @@ def test_everybody_can_log_in(seeded: Terminal, pieces: Callable[..., Gridtrail]
         assert identity.log_in(member.key, PASSWORD).token
 
 
-def test_a_new_database_gets_a_new_week_and_the_old_outboxes_stay(terminal: Terminal, tmp_path: Path) -> None:
-    told = re.search(r"recorded \d+, refused 1", terminal("seed", "--last-day", LAST).output)
+def test_a_new_database_gets_a_new_week_and_the_old_outboxes_stay(seeded: Terminal, tmp_path: Path) -> None:
+    told = re.search(r"recorded \d+, refused 1", Path(SAID).read_text())
     assert told
     other = {"GRIDTRAIL_DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
-    terminal("db", "upgrade", **other)
-    assert told[0] in terminal("seed", "--last-day", LAST, **other).output
+    seeded("db", "upgrade", **other)
+    assert told[0] in seeded("seed", "--last-day", LAST, **other).output
     assert Path("var/tablets/seed-1/li.outbox").exists()
 
 

@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,9 +78,16 @@ def attempt(matter: Matter, action: str, said: dict[str, Any], people: list[Any]
             return
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(5, 60))
 def test_no_sequence_of_actions_reaches_an_unsound_history(dice, steps):
+    random_matter(dice, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(5, 60))
+def test_no_sequence_of_a_thousand_does_either(dice, steps):
     random_matter(dice, steps)
 
 

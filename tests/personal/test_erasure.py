@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Barrier, Thread
 from uuid import UUID, uuid4, uuid5
 
@@ -403,6 +404,7 @@ def test_where_files_cannot_be_cleaned_now_all_is_recorded_and_the_rest_is_done_
 ) -> None:
     from service.personal import scrubbing
 
+    gridtrail = Gridtrail(replace(gridtrail.config, lock_timeout_s=0.2), clock=gridtrail.clock)
     items = zhou_and_wu(gridtrail)
     monkeypatch.setattr(scrubbing, "WAIT_S", 0.2)
     reader = gridtrail.database.connect()
@@ -416,3 +418,4 @@ def test_where_files_cannot_be_cleaned_now_all_is_recorded_and_the_rest_is_done_
     gridtrail.follower.catch_up()
     assert gridtrail.erasure.resume() == 1
     assert topics(gridtrail, SUB_A)[-1] == COMPLETED
+    gridtrail.forget()

@@ -247,7 +247,7 @@ def test_a_microgrid_is_patrolled_for_its_grid():
 PERIODS = ("2026-11", "2026-W48", "2026-Q4", "2027-Q1", "2026")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(PERIODS))
 def test_folding_in_any_split_gives_the_same_bytes(dice: random.Random, name: str):
     lines = random_lines(dice, 4, 12, 4).lines

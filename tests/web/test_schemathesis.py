@@ -23,8 +23,9 @@ def as_lines(_: Any, value: Any) -> bytes:
 
 NAMES = ("chen", "sun", "li", "guan", "zhao")
 
+FEW, MANY = 6, 60
+"""Requests to an operation: by default, and among the slow tests."""
 bounded = settings(
-    max_examples=12,
     deadline=None,
     derandomize=True,
     database=None,
@@ -45,12 +46,13 @@ def document(city: City) -> Any:
     return schemathesis.openapi.from_wsgi("/openapi.json", city.app)
 
 
+@pytest.mark.parametrize("requests", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("path", "method"), operations(), ids=lambda part: part)
-def test_every_answer_is_documented(document: Any, city: City, path: str, method: str):
+def test_every_answer_is_documented(document: Any, city: City, path: str, method: str, requests: int):
     turns = iter(range(1_000_000))
     statuses = set()
 
-    @bounded
+    @settings(bounded, max_examples=requests)
     @given(case=document[path][method].as_strategy())
     def answers(case: Any) -> None:
         turn = next(turns)
