@@ -38,7 +38,7 @@ def settings(config: Config) -> dict[str, Any]:
 
 
 wsgi_app = "service:create_app()"
-worker_class = "gthread"
+worker_class = "service.worker.Worker"
 worker_connections = 1000
 preload_app = True
 keepalive = 15

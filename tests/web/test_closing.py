@@ -1,13 +1,22 @@
-"""What becomes of a connection on which a body was refused for its size."""
+"""What becomes of a connection that is ended, above all where a body was refused for its size."""
 
 import http.client
 import os
+import socket
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from gunicorn.config import Config as GunicornConfig
+from gunicorn.http.parser import RequestParser
 
 from bench.load import free_port
 from service.cli.serve import gunicorn_command
 from service.config import Config
+from service.worker import end
 from tests.web.test_operations import wait_for
 
 
@@ -41,3 +50,37 @@ def test_the_connection_is_closed_where_a_body_was_too_large_to_be_read(sqlite_u
         finally:
             server.terminate()
             server.wait(30)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a connection: the service's and the other side's."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        other = socket.create_connection(listener.getsockname(), timeout=30)
+        ours, _ = listener.accept()
+    with ours, other:
+        ours.settimeout(30)
+        yield ours, other
+
+
+def test_whoever_does_not_close_leaves_nothing_to_wait_for(ends: tuple[socket.socket, socket.socket]) -> None:
+    """gunicorn waits for the end of what comes in, in the thread that accepts all others."""
+    ours, other = ends
+    ours.sendall(b"the answer")
+    end(SimpleNamespace(sock=ours, parser=None))
+    assert ours.recv(1) == b""
+    assert other.makefile("rb").read() == b"the answer"
+
+
+def test_whoever_still_sends_is_read_on_and_keeps_the_answer(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, other = ends
+    body = os.urandom(50_000)
+    other.sendall(b"POST /v1/sync/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" + body[:100])
+    parser = RequestParser(GunicornConfig(), ours, ("127.0.0.1", 1))
+    next(parser)
+    ours.sendall(b"the answer")
+    threading.Timer(0.05, other.sendall, (body[100:],)).start()
+    end(SimpleNamespace(sock=ours, parser=parser))
+    assert parser.mesg.body.read(1) == b""
+    ours.close()
+    assert other.makefile("rb").read() == b"the answer"
