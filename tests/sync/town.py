@@ -15,15 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 
 from service.config import Config
-from service.database import reading, writing
 from service.ledger import p256
 from service.ledger.note import Checkpoint, PrivateKey, Verifier, verifier_of_tablet
-from service.ledger.schema import metadata
 from service.ledger.tree import Frontier, leaf_hash
 from service.scope import Actor, Grant
 from service.sync.codes import proof_text
 from service.tablet_client import Answer, Tablet
 from service.wiring import Gridtrail, make_app
+from tests.settled import settle
 
 CITY, COUNTY, SUB_A, SUB_B = "4115", "411502", "411502001", "411502002"
 COMM_A, COMM_B = "411502001001", "411502002001"
@@ -87,25 +86,6 @@ class Network:
         return Answer(answer.status_code, dict(answer.headers), answer.data)
 
 
-_settled: dict[tuple[str, Actor], list[tuple[sa.Table, list[Any]]]] = {}
-"""What the service wrote when it was told of the first town, by the kind of database and by who told it."""
-
-
-def settle(database: sa.Engine, tell: Callable[[], None]) -> None:
-    """Tells the service of the town once; the same rows are poured into every further database of the kind, in a tenth of the time."""
-    kind = database.dialect.name, ROOT
-    told = _settled.get(kind)
-    if told is None:
-        tell()
-        with reading(database) as conn:
-            rows = [(table, conn.execute(sa.select(table)).all()) for table in metadata().sorted_tables]
-        _settled[kind] = [(table, [row._asdict() for row in each]) for table, each in rows if each]
-        return
-    with writing(database) as conn:
-        for table, rows in told:
-            conn.execute(table.insert(), rows)
-
-
 class Town:
     """The service with its town, and hands to act in it."""
 
@@ -121,7 +101,7 @@ class Town:
         )  # fmt: skip
         self.gridtrail = Gridtrail(config, clock=self.clock, database=database)
         self.network = Network(self)
-        settle(database, self._tell)
+        settle(database, ("town", ROOT), self._tell)
 
     @cached_property
     def app(self) -> Flask:

@@ -18,6 +18,7 @@ from service.ledger import schema
 from service.scope import Actor, Grant
 from service.tablet_client import Answer, Tablet
 from service.wiring import Gridtrail, make_app
+from tests.settled import settle
 
 CITY, COUNTY = "4115", "411502"
 SUBDISTRICT_A, SUBDISTRICT_B = "411502001", "411502002"
@@ -85,19 +86,21 @@ class City:
         self.tablets: dict[str, Tablet] = {}
         self.tokens: dict[str, str] = {}
         self.cases: dict[str, str] = {}
-        self._tell()
+        self.tokens |= settle(gridtrail.database, "city", self._tell)
+        for where in (GRID_A1, GRID_A2, GRID_B1):
+            self.cases[where] = self.report(where)
+        for name in ("li", "wang", "bai"):
+            self.upload_a_day(name)
 
-    def _tell(self) -> None:
+    def _tell(self) -> dict[str, str]:
+        """Areas, people and their accounts; gives the tokens."""
         inspection = self.gridtrail.inspection
         for code in (CITY, COUNTY, SUBDISTRICT_A, SUBDISTRICT_B, COMMUNITY_A, COMMUNITY_B, GRID_A1, GRID_A2, GRID_B1):
             kind = {"kind": "general"} if len(code) == 15 else {}
             inspection.register_area(self.root, {"code": code, "name": f"area {code}", "effective_from": "2026-01-01", **kind})
         for name, assignment in CAST.items():
             self.hire(name, assignment)
-        for where in (GRID_A1, GRID_A2, GRID_B1):
-            self.cases[where] = self.report(where)
-        for name in ("li", "wang", "bai"):
-            self.upload_a_day(name)
+        return dict(self.tokens)
 
     def hire(self, name: str, assignment: tuple[str, str] | None, **more: str) -> None:
         """One more person with an account."""
