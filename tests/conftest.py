@@ -26,7 +26,7 @@ from service.ledger import schema
 
 NUMBERS = count(1)
 DEAR = re.compile(r"tests/(audit|cli|personal|sync|web)/.*postgres")
-SHARES = 4
+SHARES = 8
 FIRST = ("domain/test_any_history", "cli/", "audit/", "personal/", "sync/", "web/", "projections/", "ledger/")
 """Where tests take longest comes first, so that no worker is left with a long file at the end."""
 TURN = int(os.environ.get("GRIDTRAIL_TEST_TURN", "0")) % SHARES
@@ -45,7 +45,7 @@ gc.set_threshold(50_000, 20, 50)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the tests that build whole cities on PostgreSQL, a quarter runs by default; CI takes another one each day.
+    """Of the tests that build whole cities on PostgreSQL, an eighth runs by default; CI takes another one each day.
 
     All of them run with the slow ones.
     """
