@@ -27,7 +27,7 @@ test: $(STAMP) ## the default tests, on SQLite and PostgreSQL
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
 
 test-slow: $(STAMP) ## the slow tests too
-	$(BIN)/pytest -n 2 -m "not browser"
+	GRIDTRAIL_TEST_EXAMPLES=10 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser"
 
 test-browser: $(STAMP) ## stories in a real browser (Debian: apt-get install chromium)
 	$(BIN)/pytest -m browser

@@ -26,6 +26,7 @@ from service.problems import Problem
 from service.wiring import Gridtrail
 from tests.check import all_lines
 from tests.conftest import empty_postgres_database
+from tests.examples import examples
 
 LEDGER, AREA_1, AREA_2 = "411502001", "411502001001001", "411502001002001"
 SPACE = UUID("0f6f0c1e-7d53-4a45-b7a4-5b8f3d0a9a11")
@@ -149,7 +150,12 @@ def stores(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 quick = settings(
-    max_examples=5, deadline=None, database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=examples(5),
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )
 
 

@@ -16,6 +16,7 @@ from projections.recorded import read_line
 from service.database import reading
 from service.summaries.document import Summed, write
 from tests.domain.cast import CHEN, CITY_TIME, FIRE, GRID_A1, GRID_A2, LI, SUBDISTRICT, WANG, WU, ZHAO, ZHOU, Matter
+from tests.examples import examples
 from tests.projections.counted import GRID_B1, area, bounds_of, counts, patrol, random_lines, visit
 
 BOOK = Books.default().in_force("indicators", "2026-10-01")
@@ -247,7 +248,7 @@ def test_a_microgrid_is_patrolled_for_its_grid():
 PERIODS = ("2026-11", "2026-W48", "2026-Q4", "2027-Q1", "2026")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(PERIODS))
 def test_folding_in_any_split_gives_the_same_bytes(dice: random.Random, name: str):
     lines = random_lines(dice, 4, 12, 4).lines

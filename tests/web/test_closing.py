@@ -14,6 +14,7 @@ from gunicorn.config import Config as GunicornConfig
 from gunicorn.http.parser import RequestParser
 
 from bench.load import free_port
+from service import worker
 from service.cli.serve import gunicorn_command
 from service.config import Config
 from service.worker import end
@@ -72,7 +73,10 @@ def test_whoever_does_not_close_leaves_nothing_to_wait_for(ends: tuple[socket.so
     assert other.makefile("rb").read() == b"the answer"
 
 
-def test_whoever_still_sends_is_read_on_and_keeps_the_answer(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_whoever_still_sends_is_read_on_and_keeps_the_answer(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LINGER_S", 30)
     ours, other = ends
     body = os.urandom(50_000)
     other.sendall(b"POST /v1/sync/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" + body[:100])

@@ -10,6 +10,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from service.config import Config
 from service.wiring import Gridtrail, make_app
+from tests.examples import examples
 from tests.web.city import GRID_A1, SUBDISTRICT_A, City, person_id
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -23,9 +24,8 @@ def as_lines(_: Any, value: Any) -> bytes:
 
 NAMES = ("chen", "sun", "li", "guan", "zhao")
 
-FEW, MANY = 6, 60
-"""Requests to an operation: by default, and among the slow tests."""
 bounded = settings(
+    max_examples=examples(6),
     deadline=None,
     derandomize=True,
     database=None,
@@ -46,13 +46,12 @@ def document(city: City) -> Any:
     return schemathesis.openapi.from_wsgi("/openapi.json", city.app)
 
 
-@pytest.mark.parametrize("requests", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("path", "method"), operations(), ids=lambda part: part)
-def test_every_answer_is_documented(document: Any, city: City, path: str, method: str, requests: int):
+def test_every_answer_is_documented(document: Any, city: City, path: str, method: str):
     turns = iter(range(1_000_000))
     statuses = set()
 
-    @settings(bounded, max_examples=requests)
+    @bounded
     @given(case=document[path][method].as_strategy())
     def answers(case: Any) -> None:
         turn = next(turns)
