@@ -3,6 +3,7 @@
 import base64
 import os
 import stat
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,14 +26,21 @@ def new_key(path: str | Path) -> Ed25519PrivateKey:
 
 
 def write_private(path: str | Path, content: bytes) -> None:
-    """Writes a new file that only its owner can read, down to the disk. FileExistsError where there is one already."""
+    """Writes a new file that only its owner can read, down to the disk. FileExistsError where there is one already.
+
+    Written beside and given its name when it is whole: whoever starts at the same time never reads a part of it, nor does a crash leave one.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(beside, path)
+    finally:
+        os.unlink(beside)
 
 
 def private_text(path: str | Path) -> str:
