@@ -28,7 +28,7 @@ def new_key(path: str | Path) -> Ed25519PrivateKey:
 def write_private(path: str | Path, content: bytes) -> None:
     """Writes a new file that only its owner can read, down to the disk. FileExistsError where there is one already.
 
-    Written beside and given its name when it is whole: whoever starts at the same time never reads a part of it, nor does a crash leave one.
+    Written beside and given its name when it is whole: whoever starts at the same time never reads a part of it, and no crash leaves one.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
