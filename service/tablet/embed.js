@@ -37,9 +37,13 @@ function row(values) {
   return made;
 }
 
+let looks = 0;
+
 async function show() {
+  const look = (looks += 1);
   const [enrolled, entries, storage, keys] = [await tablet.enrolled(), await tablet.entries(), await storageState(), await tablet.store.fact("keys")];
   const [faults, syncedAt, say] = [await tablet.faults(), await tablet.store.fact("syncedAt"), words()];
+  if (look !== looks) return; // A look that began later shows what is newer.
   for (const id of ["report", "state", "outbox"]) by(id).hidden = !enrolled;
   by("enrol").hidden = enrolled;
   by("waiting").textContent = entries.filter(({ state }) => state === "waiting").length;

@@ -1150,12 +1150,12 @@ export class Tablet extends EventTarget {
    * Gives {entries, checkpoints, waiting, begunAnew, faults}: how many own entries were shown to stand in their ledger, how many
    * checkpoints of receipts to lie on one history, how many entries no published checkpoint reaches yet, how many ledgers began anew
    * after a restore, and how many ledgers are not as was promised. That is no exception but a state, which faults() tells: recording and
-   * uploading go on. Unreachable and Refused as sync().
+   * uploading go on. Unreachable and Refused as sync(). With ifFree all are 0 where another page is at it.
    */
-  async prove() {
+  async prove({ ifFree = false } = {}) {
     const told = { entries: 0, checkpoints: 0, waiting: 0, begunAnew: 0, faults: 0 };
     try {
-      await this.locked("prove", () => this.proveAll(told), { ifFree: true });
+      await this.locked("prove", () => this.proveAll(told), { ifFree });
     } finally {
       if (told.entries || told.checkpoints || told.begunAnew || told.faults) this.tell("change");
     }
@@ -1207,7 +1207,7 @@ export class Tablet extends EventTarget {
         await this.sync({ ifFree: true });
         failures = 0;
         await idle();
-        await this.prove();
+        await this.prove({ ifFree: true });
       } catch (fault) {
         failures += 1;
         const retry = fault.retryMs ?? 0;

@@ -217,6 +217,29 @@ def test_proofs_are_judged_as_the_published_probes_say(page: Any):
     assert len(probes["inclusion"]) + len(probes["consistency"]) == 196
 
 
+def test_who_asks_for_proofs_while_others_are_sought_gets_what_was_published_meanwhile(page: Any, served: Served):
+    """The first round is told that nothing is published; before it is over, there is, and the page asks again."""
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 1, GRID_A1])
+    page.evaluate(SYNC, "w")
+    asked: list[Any] = []
+    page.route("**/v1/sync/proofs", lambda route: route.continue_() if asked else asked.append(route))
+    page.evaluate("""async () => {
+        const { Tablet } = await import("/tablet/gridtrail-sync.js");
+        globalThis.witness = await Tablet.open("w", { attempts: 1 });
+        witness.prove();
+    }""")
+    while not asked:
+        page.wait_for_timeout(10)
+    early = asked[0].fetch()
+    assert early.json()["code"] == "not_published"
+    served.city.gridtrail.publisher.turn()
+    page.evaluate("() => { globalThis.second = witness.prove(); }")
+    asked[0].fulfill(response=early)
+    page.evaluate("second")
+    assert page.evaluate("witness.entries().then((all) => all.map(({ shown }) => Boolean(shown)))") == [True]
+
+
 def test_the_example_page_enrols_records_and_syncs(page: Any, served: Served):
     page.goto(f"{served.url}/tablet/embed.html#name={uuid4()}")
     page.reload()
