@@ -20,10 +20,10 @@ PARTS: dict[str, tuple[list[str], list[str] | None]] = {
         ["--sizes", "1e4", "1e5", "1e6", "1e7"],
         ["--sizes", "2000", "4000", "--tablets", "8", "--batches", "1", "--repeats", "1", "--requests", "5", "--no-docs"],
     ),
-    "memory": ([], ["--store", "sqlite", "--events", "2000", "--ledgers", "2"]),
     "export": ([], ["--events", "5000", "--stores", "sqlite"]),
     "audit": ([], ["--tablets", "8", "--batches", "2", "--repeats", "1"]),
     "overload": ([], None),
+    "memory": ([], ["--store", "sqlite", "--events", "2000", "--ledgers", "2"]),
 }
 
 
