@@ -1,6 +1,7 @@
 """``make bench``: every part one after the other. ``make bench-short``: each in small, to see that all of it works; its times mean nothing.
 
-Each part is a command of its own (python -m bench.NAME --help) and keeps its figures as JSON in bench/results.
+Each part is a command of its own (python -m bench.NAME --help) and keeps its figures as JSON in bench/results. The table of all floors ends
+it (python -m bench.table).
 """
 
 import argparse
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
+
+from bench.table import print_table
 
 PARTS: dict[str, tuple[list[str], list[str] | None]] = {
     # name: (whole, short); None: not in the short form
@@ -33,7 +36,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="in small")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     options = parser.parse_args()
-    failed = []
+    failed, start = [], time.time()
     for name in options.only:
         arguments = PARTS[name][options.short]
         if arguments is None or find_spec(f"bench.{name}") is None:
@@ -43,6 +46,8 @@ def main() -> None:
         if subprocess.run([sys.executable, "-m", f"bench.{name}", *arguments]).returncode:
             failed.append(name)
         print(f"== {name}: {time.perf_counter() - began:.0f} s", flush=True)
+    print("\n== table", flush=True)
+    print_table(since=start)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 

@@ -5,22 +5,19 @@ by the clock and by processor time; the latter counts this process, and in "with
 """
 
 import argparse
-import json
 import multiprocessing
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from bench.history import ledger_names, record_template, write_history
 from bench.stores import Store, postgres_store, sqlite_store
+from bench.told import keep
 from projections import READ_MODELS
 from projections.recorded import read_line
 from projections.tables import PROGRESS
@@ -28,7 +25,6 @@ from service.config import Config
 from service.database import reading
 from service.wiring import Gridtrail
 
-RESULTS = Path(__file__).parent / "results"
 STORES: dict[str, Callable[[], AbstractContextManager[Store]]] = {"sqlite": sqlite_store, "postgresql": postgres_store}
 AT_ONCE = 4000
 FIGURES = (
@@ -55,11 +51,7 @@ def main() -> None:
             measured[name] = Bench(store, template, options).run()
     for name, found in measured.items():
         _print(name, found)
-    result = {"options": vars(options), "machine": platform.platform(), "cores": os.cpu_count(), "load": os.getloadavg(), "all": measured}
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"engine-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"Kept in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+    keep("engine", {"options": vars(options), "all": measured})
 
 
 def _options() -> argparse.Namespace:

