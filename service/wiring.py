@@ -19,6 +19,7 @@ from service.audit.publishing import Publisher
 from service.audit.tiles import Tiles
 from service.audit.watermark import Watermark
 from service.config import Config, folder_of
+from service.durable import make_folder
 from service.identity import Identity
 from service.inspection import Inspection
 from service.ledger import keys, schema
@@ -57,7 +58,7 @@ class Gridtrail:
     def _opened(self, url: str) -> sa.Engine:
         folder = folder_of(url)
         if folder:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         engine = databases.open_database(
             url,
             lock_timeout_s=self.config.lock_timeout_s,
@@ -129,7 +130,7 @@ class Gridtrail:
     def _opened_for_its_owner(self, url: str) -> sa.Engine:
         folder = folder_of(url)
         if folder:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             # SQLite gives its -wal and -shm files the rights of the database's own.
             os.close(os.open(sa.make_url(url).database or "", os.O_RDWR | os.O_CREAT, 0o600))
         return self._opened(url)

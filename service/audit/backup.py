@@ -22,9 +22,10 @@ import sqlalchemy as sa
 
 from domain.clock import utc_text
 from service.audit.backup_checking import Checked, check
-from service.audit.backup_files import FORMAT, BadBackup, RowFile, bytes_of, kind_of, sha256_of, sync_folder, write_manifest
+from service.audit.backup_files import FORMAT, BadBackup, RowFile, bytes_of, kind_of, sha256_of, write_manifest
 from service.audit.tables import root_head
 from service.database import is_sqlite, reading, sqlite
+from service.durable import sync, write_whole
 from service.ledger import schema
 from service.ledger.store import Head
 from service.sync.facts import b64
@@ -68,7 +69,7 @@ def back_up(gridtrail: Any, target: Path, *, photos: bool = False, begin: Callab
             raise NotBackedUp(f"The backup does not verify and is kept as {bad}, for study only: {wrong}") from wrong
         size = bytes_of(part)
         part.rename(target)
-        sync_folder(target.parent)
+        sync(target.parent)
     return Made(target, manifest, checked, size)
 
 
@@ -227,11 +228,7 @@ def _write_photos(gridtrail: Any, conn: sa.Connection, part: Path) -> list[str]:
         if content is None:
             continue
         path = part / "photos" / sha256[:2] / sha256
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(path, content, new=True)
         if sha256_of(path)[0] == sha256:
             kept.append(sha256)
         else:

@@ -21,6 +21,8 @@ from uuid import UUID
 import orjson
 import sqlalchemy as sa
 
+from service.durable import sync, write_whole
+
 FORMAT = "gridtrail-backup/1"
 VAULT_FORMAT = "gridtrail-vault-backup/1"
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
@@ -185,15 +187,14 @@ def sha256_of(path: Path, seen: Callable[[int], None] = lambda _: None) -> tuple
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any], photos: Iterable[str] = ()) -> None:
-    """Writes manifest and SHA256SUMS, and flushes the folder. photos: digests, which are their own names."""
+    """Writes manifest and SHA256SUMS, and makes the tables' names durable. photos: digests, which are their own names."""
     text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n"
-    _write(folder / MANIFEST, text)
+    write_whole(folder / MANIFEST, text, new=True)
     sums = [f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}"]
     sums += [f"{table['sha256']}  {table['file']}" for table in manifest["tables"]]
     sums += [f"{photo}  photos/{photo[:2]}/{photo}" for photo in photos]
-    _write(folder / SUMS, "".join(f"{line}\n" for line in sums).encode())
-    for each in (folder / "tables", folder):
-        sync_folder(each)
+    write_whole(folder / SUMS, "".join(f"{line}\n" for line in sums).encode(), new=True)
+    sync(folder / "tables")
 
 
 def read_manifest(folder: Path, format_: str = FORMAT) -> dict[str, Any]:
@@ -231,19 +232,3 @@ def check_sums(folder: Path, seen: Callable[[int], None] = lambda _: None) -> in
 def bytes_of(folder: Path) -> int:
     """The size of a backup's files."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

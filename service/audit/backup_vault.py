@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from domain.clock import utc_text
 from service.audit.backup import NotBackedUp, moment_of, part_of, write_tables
-from service.audit.backup_files import VAULT_FORMAT, check_sums, read_manifest, rows_of, sync_folder, write_manifest
+from service.audit.backup_files import VAULT_FORMAT, check_sums, read_manifest, rows_of, write_manifest
 from service.audit.restoring import NotRestored
 from service.database import writing
+from service.durable import sync
 from service.personal.tables import KEYS, VERSION, subject_keys
 
 
@@ -47,7 +48,7 @@ def back_up_vault(gridtrail: Any, target: Path) -> dict[str, Any]:
         write_manifest(part, manifest)
         check_vault(part)
         part.rename(target)
-        sync_folder(target.parent)
+        sync(target.parent)
     return manifest
 
 

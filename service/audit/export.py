@@ -16,6 +16,7 @@ from service.audit.export_forms import FORMS, Form
 from service.audit.manifests import BadExport, Edge, Manifest, Month, Months, b64, digest_of
 from service.audit.under import Under, edge_at, under
 from service.database import reading
+from service.durable import sync
 from service.ledger.tree import Frontier, leaf_hashes
 
 PAGE = 2_000
@@ -126,7 +127,7 @@ def _write_month(gridtrail: Any, head: Under, form: Form, here: Path, months: Mo
             writer.write(page)
             tree.extend(leaf_hashes(page))
             last = page[-1]
-    _make_durable(beside)
+    sync(beside)
     size, digest = digest_of(beside)
     os.replace(beside, path)
     closed = read_line(last).recorded_at
@@ -142,11 +143,3 @@ def lines_from(gridtrail: Any, ledger: str, start: int, stop: int) -> Iterator[l
             raise BadExport(f"Ledger {ledger} has no line at position {start}: it has a hole. Run gridtrail audit verify.")
         yield page
         start += len(page)
-
-
-def _make_durable(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,14 +8,12 @@ from the auditor's key; those that are no chain, or not that of before, are kept
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from uuid import uuid4
 
 from service.audit.downloading import CannotFetch, Downloads
 from service.audit.verifying.checkpoints import Followed, Keys
@@ -31,6 +29,7 @@ from service.audit.verifying.folders import (
 )
 from service.audit.verifying.sources import ROOT_LOG, BadStatements
 from service.audit.verifying.trees import WIDTH, TileTree
+from service.durable import write_whole
 from service.ledger.note import BadNote, Checkpoint
 from service.ledger.tree import leaf_hashes
 
@@ -349,14 +348,3 @@ def _remove_outgrown(part: Path, tiles: Path, size: int) -> None:
             path.unlink()
     if not any(part.iterdir()):
         part.rmdir()
-
-
-def write_whole(path: Path, plain: bytes) -> None:
-    """Writes a file that is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid4().hex}")
-    with beside.open("wb") as file:
-        file.write(plain)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

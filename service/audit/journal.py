@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from service.durable import make_folder, sync, write_whole
+
 log = logging.getLogger(__name__)
 
 MOVED = b"moved"
@@ -161,8 +163,10 @@ class Journal:
     def _open(self) -> None:
         self.close()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            if not os.fstat(self._file).st_size:
+                sync(self.path.parent)
         except OSError as failed:
             raise JournalRefused(f"{self.path} cannot be opened: {failed.strerror}") from failed
         self._moved = False
@@ -236,18 +240,7 @@ class Journal:
             self._append([MOVED + b"\n"])
             while not self._moved and self._read():
                 pass
-        short = self.path.with_name(self.path.name + ".new")
-        file = os.open(short, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(file, "wb") as new:
-            new.writelines(_written(self.floors, self.halted))
-            new.flush()
-            os.fsync(new.fileno())
-        short.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(self.path, b"".join(_written(self.floors, self.halted)), private=True)
         self._open()
 
     def _is_named(self) -> bool:

@@ -5,7 +5,6 @@ on with the next one.
 """
 
 import base64
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from domain.clock import parse_utc, utc_text
+from service.durable import write_whole
 from service.ledger.tree import Frontier
 
 NAME = "manifest.json"
@@ -88,12 +88,7 @@ class Manifest:
     def write(self, folder: Path) -> str:
         """Puts the manifest in its place at once, durably. Gives its SHA-256."""
         written = orjson.dumps({"kind": KIND, "month_of": "recorded_at", **asdict(self)}, option=orjson.OPT_INDENT_2) + b"\n"
-        beside = folder / f"{NAME}.part"
-        with beside.open("wb") as file:
-            file.write(written)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, folder / NAME)
+        write_whole(folder / NAME, written)
         return sha256(written).hexdigest()
 
     @classmethod

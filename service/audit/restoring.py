@@ -8,7 +8,6 @@ was signed after the backup was made is in the hands of tablets and witnesses, a
 """
 
 import base64
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,10 +23,11 @@ from alembic.script import ScriptDirectory
 from domain.clock import utc_text
 from service import database as databases
 from service.audit.backup_checking import HEAD, Checked, check, faults_of, says
-from service.audit.backup_files import BadBackup, read_manifest, rows_of, sha256_of, sync_folder
+from service.audit.backup_files import BadBackup, read_manifest, rows_of, sha256_of
 from service.audit.held import held_ledgers
 from service.audit.trees import Trees
 from service.database import is_sqlite, sqlite
+from service.durable import sync
 from service.ledger import schema
 from service.ledger.keys import log_origin
 from service.ledger.store import Ledgers
@@ -117,11 +117,11 @@ def _sqlite_beside(config: Any, replace: str | None, manifest: dict[str, Any]) -
                 yield conn
                 conn.exec_driver_sql("COMMIT")
             engine.dispose()
-            _sync(part)
+            sync(part)
             for end in ("-wal", "-shm"):
                 path.with_name(path.name + end).unlink(missing_ok=True)
             part.rename(path)
-            sync_folder(path.parent)
+            sync(path.parent)
         finally:
             engine.dispose()
             _remove(part)
@@ -195,14 +195,6 @@ def _must_be_told(replace: str | None, name: str, why: Exception | None = None) 
 def _remove(part: Path) -> None:
     for end in ("", "-wal", "-shm", "-journal"):
         part.with_name(part.name + end).unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # ---- rows

@@ -17,6 +17,7 @@ from domain.clock import utc_text
 from domain.signing_key import SigningKey, must_be_a_reason
 from service.audit.tables import ROOT, published
 from service.database import reading
+from service.durable import sync, write_whole
 from service.imports.recording import terminal_actor
 from service.ledger.keys import KeyRefused, load_key, new_key
 from service.ledger.note import Signer
@@ -86,18 +87,12 @@ class Rotating:
             self.next.unlink()
             return False
         self.next.replace(self.path)
-        _sync(self.path.parent)
+        sync(self.path.parent)
         return True
 
     def _keep(self, statements: list[str]) -> None:
-        path = statements_file(self.config)
-        new = path.with_name(path.name + ".new")
-        with new.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(each) + "\n" for each in statements)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        _sync(path.parent)
+        text = "".join(json.dumps(each) + "\n" for each in statements)
+        write_whole(statements_file(self.config), text.encode())
 
     def _recorded(self, statement: str) -> Rotation | None:
         rotation, inspection = Rotation.read(statement), self.gridtrail.inspection
@@ -129,11 +124,3 @@ class Rotating:
             yield
         finally:
             os.close(lock)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from service.ledger.keys import KeyRefused, private_text, write_private
+from service.durable import make_folder, write_whole
+from service.ledger.keys import KeyRefused, private_text
 from service.ledger.note import COSIGNATURE, BadNote, Checkpoint, Verifier, open_note, split_note, unbase64
 from service.ledger.tree import EMPTY_ROOT, BadProof, verify_consistency
 
@@ -54,7 +55,7 @@ def new_key(path: Path, name: str) -> Cosigner:
     key = Ed25519PrivateKey.generate()
     cosigner = Cosigner(name, key)
     coded = base64.b64encode(bytes([COSIGNATURE]) + key.private_bytes_raw()).decode()
-    write_private(path, f"PRIVATE+KEY+{name}+{cosigner.verifier.id.hex()}+{coded}\n".encode())
+    write_whole(path, f"PRIVATE+KEY+{name}+{cosigner.verifier.id.hex()}+{coded}\n".encode(), new=True, private=True)
     return cosigner
 
 
@@ -150,7 +151,8 @@ class Witness:
             return Reply(422, f"{wrong}\n")
         text, line = _signed_by_the_log(sent.note, self.logs[new.origin])
         cosignature = self.cosigner.cosign(text, int(self.clock()))
-        _persist(state, f"{text}\n{line}{cosignature}")
+        # On disk, whole, before anybody hears of it.
+        write_whole(state / "checkpoint", f"{text}\n{line}{cosignature}".encode())
         return Reply(200, cosignature)
 
     def _stored(self, state: Path) -> Checkpoint | None:
@@ -161,7 +163,7 @@ class Witness:
     def _alone_with(self, origin: str) -> Iterator[Path]:
         """The log's folder, while no other request of this log is under way, in whatever process: comparing and storing are one step."""
         state = self.folder / hashlib.sha256(origin.encode()).hexdigest()
-        state.mkdir(parents=True, exist_ok=True)
+        make_folder(state)
         lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -186,19 +188,3 @@ def _signed_by_the_log(note: str, trusted: Sequence[Verifier]) -> tuple[str, str
     known = {(each.name, each.id) for each in trusted}
     kept = [f"— {name} {base64.b64encode(key + signature).decode()}\n" for name, key, signature in signatures if (name, key) in known]
     return text, "".join(kept)
-
-
-def _persist(state: Path, note: str) -> None:
-    """On disk, whole, before anybody hears of it; a crash leaves the old one or the new one."""
-    new = state / "checkpoint.new"
-    with new.open("w", encoding="utf-8", newline="") as file:
-        file.write(note)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(state / "checkpoint")
-    for folder in (state, state.parent):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

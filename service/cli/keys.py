@@ -23,7 +23,6 @@ def new(path: Path | None) -> None:
     if path is None:
         click.echo(keys.seed_of(Ed25519PrivateKey.generate()))
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         keys.new_key(path)
     except FileExistsError:

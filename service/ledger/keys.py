@@ -3,13 +3,13 @@
 import base64
 import os
 import stat
-import tempfile
 import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from service.durable import write_whole
 from service.ledger.note import BadNote, Checkpoint, Signer, unbase64
 from service.ledger.store import Appended, Head
 
@@ -21,26 +21,8 @@ class KeyRefused(RuntimeError):
 def new_key(path: str | Path) -> Ed25519PrivateKey:
     """Makes a key and writes it as PEM into a new file that only its owner can read. FileExistsError where there is one already."""
     key = Ed25519PrivateKey.generate()
-    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_whole(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), new=True, private=True)
     return key
-
-
-def write_private(path: str | Path, content: bytes) -> None:
-    """Writes a new file that only its owner can read, down to the disk. FileExistsError where there is one already.
-
-    Written beside and given its name when it is whole: whoever starts at the same time never reads a part of it, and no crash leaves one.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(beside, path)
-    finally:
-        os.unlink(beside)
 
 
 def private_text(path: str | Path) -> str:

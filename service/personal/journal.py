@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from service.durable import make_folder, sync
+
 
 class Journal:
     """The file; made at the first erasure, for its owner only."""
@@ -19,7 +21,7 @@ class Journal:
 
     def note(self, line: dict[str, Any]) -> None:
         """Appends one line, durably. Several processes may append; each line goes in whole."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             size = os.fstat(handle).st_size
@@ -27,6 +29,8 @@ class Journal:
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             os.write(handle, (b"\n" if torn else b"") + json.dumps(line, separators=(",", ":")).encode() + b"\n")
             os.fsync(handle)
+            if not size:
+                sync(self.path.parent)
         finally:
             os.close(handle)
 

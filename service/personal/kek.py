@@ -9,9 +9,10 @@ import hashlib
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
+from service.durable import write_whole
 from service.ledger.keys import KeyRefused
 
 KEY_BYTES = 32
@@ -60,7 +61,9 @@ class KeyEncryptionKeys:
             except KeyRefused:
                 if not make or self.path.exists():
                     raise
-                self.write([secrets.token_bytes(KEY_BYTES)], new=True)
+                # Another process may have made it meanwhile.
+                with suppress(FileExistsError):
+                    self._write([secrets.token_bytes(KEY_BYTES)], new=True)
                 self.load()
         return next(iter(self._keys))
 
@@ -79,40 +82,18 @@ class KeyEncryptionKeys:
     def add(self, key: bytes) -> None:
         """Puts a new key in front of the others, durably."""
         self.load()
-        self.write([key, *self._keys.values()])
+        self._write([key, *self._keys.values()])
         self.load()
 
     def drop_old(self) -> None:
         """Leaves only the newest key in the file."""
         self.load()
-        self.write([next(iter(self._keys.values()))])
+        self._write([next(iter(self._keys.values()))])
         self.load()
 
-    def write(self, keys: list[bytes], *, new: bool = False) -> None:
-        """Writes the file beside its name and puts it there whole. new: leaves a file alone that another process made meanwhile."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f"{self.path.name}.{uuid4().hex}.part")
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(b"".join(base64.b64encode(key) + b"\n" for key in keys))
-                file.flush()
-                os.fsync(file.fileno())
-            if new:
-                try:
-                    os.link(beside, self.path)
-                except FileExistsError:
-                    return
-            else:
-                os.replace(beside, self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        finally:
-            if beside.exists():
-                beside.unlink()
+    def _write(self, keys: list[bytes], *, new: bool = False) -> None:
+        content = b"".join(base64.b64encode(key) + b"\n" for key in keys)
+        write_whole(self.path, content, new=new, private=True)
 
 
 def parse(text: str) -> dict[str, bytes]:

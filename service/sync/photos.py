@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from typing import Any, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import fsspec
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from domain.clock import utc_text
 from projections import open_cases
 from service.database import reading, writing
+from service.durable import sync, write_whole
 from service.ledger.bulk import insert_unless_present, on_sqlite
 from service.problems import CATALOGUE, Problem
 from service.scope import Actor, OutOfScope, sight_of
@@ -43,14 +44,6 @@ def media_type_of(start: bytes) -> str | None:
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "image/webp"
     return None
-
-
-def _sync_folder(path: str) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class PhotoStore(Protocol):
@@ -85,19 +78,7 @@ class FilePhotos:
         if not self.local:
             self.files.pipe_file(path, content)
             return
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        beside = f"{path}.{uuid4().hex}.part"
-        try:
-            with open(beside, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        except OSError:
-            if os.path.exists(beside):
-                os.unlink(beside)
-            raise
-        _sync_folder(os.path.dirname(path))
+        write_whole(path, content)
 
     def get(self, sha256: str) -> bytes | None:
         """The photo's bytes, or None."""
@@ -114,7 +95,7 @@ class FilePhotos:
         except FileNotFoundError:
             return
         if self.local:
-            _sync_folder(os.path.dirname(path))
+            sync(os.path.dirname(path))
 
 
 class Photos:

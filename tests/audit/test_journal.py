@@ -148,7 +148,7 @@ def test_a_compaction_that_died_is_finished_by_the_next(path: Path, monkeypatch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(Path, "replace", die)
+        dying.setattr(os, "replace", die)
         with pytest.raises(KeyboardInterrupt):
             ours.tend()
     assert b"moved" in path.read_bytes()

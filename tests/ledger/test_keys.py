@@ -1,6 +1,5 @@
 """The signing key: where it may come from, and who may read it."""
 
-import os
 import stat
 from pathlib import Path
 
@@ -21,19 +20,6 @@ def test_a_new_key_is_for_its_owner_only_and_is_never_made_over(tmp_path: Path) 
     assert keys.load_key(path).private_bytes_raw() == key.private_bytes_raw()
     with pytest.raises(FileExistsError):
         keys.new_key(path)
-
-
-def test_whoever_starts_at_the_same_time_never_sees_a_part_of_a_new_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, seen, flush = tmp_path / "signing.key", [], os.fsync
-
-    def look(handle: int) -> None:
-        seen.append(path.exists())
-        flush(handle)
-
-    monkeypatch.setattr(keys.os, "fsync", look)
-    keys.new_key(path)
-    assert seen == [False]
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_key_may_be_the_base64_of_its_seed(tmp_path: Path) -> None:
