@@ -11,6 +11,7 @@ Each process works on a bounded number of requests at once; a few more wait, at 
 The caller is known by the token as it was sent, which nobody has verified yet: a wrong one gets 401 soon enough.
 """
 
+import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -95,16 +96,15 @@ class Admission:
         if lane is None:
             return self.application(environ, start_response)
         try:
-            turn = self.gate.enter(lane, environ.get("HTTP_AUTHORIZATION") or environ.get("REMOTE_ADDR", ""), _length(environ))
+            turn = self.gate.enter(lane, caller_of(environ), _length(environ))
         except Refused as refused:
             return self._turn_away(refused, lane, environ, start_response)
-        if turn.waited and random.random() < MIXED:
-            close(start_response)
-        RUNNING.inc()
         try:
-            return self.application(environ, start_response)
+            if turn.waited and random.random() < MIXED:
+                close(start_response)
+            with RUNNING.track_inprogress():
+                return self.application(environ, start_response)
         finally:
-            RUNNING.dec()
             self.gate.leave(turn)
 
     def _turn_away(self, refused: Refused, lane: Lane, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -126,6 +126,12 @@ class Admission:
             close(start_response)
         start_response(REASONS[status], list(said.items()))
         return [body]
+
+
+def caller_of(environ: dict[str, Any]) -> str:
+    """A short name for the token, which is as long as its sender likes, or for the address: thousands of them are remembered."""
+    said = environ.get("HTTP_AUTHORIZATION") or environ.get("REMOTE_ADDR", "")
+    return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _length(environ: dict[str, Any]) -> int:

@@ -145,16 +145,27 @@ class Gate:
 
     def _wait(self, turn: Turn) -> None:
         """Not under the lock."""
-        WAITING.inc()
-        turn.decided.wait(deadlines.left(self.wait_s * turn.lane.patience))
-        WAITING.dec()
+        try:
+            with WAITING.track_inprogress():
+                turn.decided.wait(deadlines.left(self.wait_s * turn.lane.patience))
+        except BaseException:
+            # Nobody will leave the place: counting can fail too, where its files cannot be written.
+            if not self._given_up(turn):
+                self.leave(turn)
+            raise
+        if self._given_up(turn):
+            with self.lock:
+                raise self._turned_away(turn)
+
+    def _given_up(self, turn: Turn) -> bool:
+        """Stops waiting; False where the place was given meanwhile."""
         with self.lock:
             if turn.admitted:
-                return
+                return False
             if turn in self.waiting:
                 self.waiting.remove(turn)
             self._forget(turn)
-            raise self._turned_away(turn)
+            return True
 
     def _turned_away(self, turn: Turn) -> Refused:
         now = self.clock()

@@ -1,5 +1,6 @@
 """Who may write a SQLite database now, and how the writers of one process share a commit. Read by service.database only."""
 
+import contextvars
 import fcntl
 import os
 import threading
@@ -165,7 +166,8 @@ class Together:
             with self.turns.taken():
                 held = engine.raw_connection()
                 try:
-                    self._commit(held.driver_connection)
+                    # Without the leader's own deadline, which SQLite would ask for in the middle of the others' work.
+                    contextvars.Context().run(self._commit, held.driver_connection)
                 finally:
                     held.close()
         except BaseException as failed:

@@ -40,7 +40,7 @@ CATALOGUE.update(
 )
 
 MEDIA_TYPE = "application/x-ndjson"
-CHUNK = 65_536
+CHUNK = 16_384
 MEMBERS = ("seq", "kind", "v", "id", "area", "occurred_at", "mono_ms", "boot", "data")
 ENTRY_MEMBERS = frozenset(MEMBERS)
 BOOT = re.compile(r"[A-Za-z0-9._:-]{1,36}")

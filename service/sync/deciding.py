@@ -11,6 +11,7 @@ from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from domain.aggregate import Act, Aggregate
 from domain.areas import area_of
@@ -21,7 +22,7 @@ from domain.entries import KINDS, NAMED_UNITS, Kind, decide, must_name_units_in_
 from domain.errors import Refusal
 from domain.patrol import Patrol
 from domain.visit import Visit
-from service.database import reading
+from service.database import Busy, reading
 from service.inspection import Inspection
 from service.ledger.mapper import aggregate_of
 from service.scope import Actor, Grant, NotYourRole, OutOfScope, authorise
@@ -92,7 +93,15 @@ class Deciding:
         areas = {entry["area"] for entry in entries}
         areas.update(area_of(unit) for entry in entries for unit in units_named(entry["kind"], entry["data"]))
         self.found = look(driver, self.person, areas, wanted)
-        self._known.update((name, aggregate_of(lines)) for name, lines in self.found.streams.items())
+        self._known.update((name, self._folded(name, lines)) for name, lines in self.found.streams.items())
+
+    def _folded(self, name: tuple[str, str], lines: list[bytes]) -> Any:
+        try:
+            return aggregate_of(lines)
+        except Exception:
+            # Of a release that this one does not know, say. What acts on this one stream is kept; the rest of the batch goes through.
+            log.exception("stream_unreadable", tablet=self.tablet, ledger=name[0], stream=name[1])
+            return BROKEN
 
     def day_of(self, moment: datetime) -> str:
         """The city's date at a moment."""
@@ -121,7 +130,8 @@ class Deciding:
         key = (entry["area"][:9], entry["id"])
         try:
             made = self._act(KINDS[entry["kind"]], act, entry, self._known.get(key))
-        except Refusal:
+        except (Refusal, SQLAlchemyError, Busy):
+            # Where the database failed, nothing is wrong with the entry: the batch comes again.
             raise
         except Exception as fault:
             # One entry that nobody foresaw must not block its tablet: it is kept, the log has the fault, and a fixed release re-applies it.

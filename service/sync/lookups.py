@@ -14,6 +14,8 @@ from service.ledger.bulk import on_sqlite
 from service.scope import Grant
 
 ASSIGNMENT, AREA, STAND, LINE = 1, 2, 3, 4
+MOST_LEDGERS = 400
+"""In one statement: SQLite joins 500 parts at most. A tablet that names more is none that works, and is told so entry by entry."""
 PARTS = {
     ASSIGNMENT: "SELECT 1, from_day, assignment, role, unit, to_day, 0, {no_line} FROM assignments WHERE person = ? AND assignment <> ''",
     AREA: "SELECT 2, code, effective_from, effective_to, NULL, NULL, 0, NULL FROM areas WHERE code IN ({marks})",
@@ -54,18 +56,23 @@ def look(driver: Any, person: str, areas: Iterable[str], wanted: Mapping[str, It
     """Looks up a person's assignments, areas, the stands of their cities' books, and streams (their names by ledger)."""
     codes = sorted(areas)
     cities = sorted({code[:4] for code in codes} | {ledger[:4] for ledger in wanted})
-    names = {ledger: list(streams) for ledger, streams in wanted.items()}
+    ledgers = [(ledger, list(streams)) for ledger, streams in wanted.items()]
+    known = _look(driver, person, codes, cities, ledgers[:MOST_LEDGERS])
+    for start in range(MOST_LEDGERS, len(ledgers), MOST_LEDGERS):
+        known.streams |= _look(driver, person, [], [], ledgers[start : start + MOST_LEDGERS]).streams
+    return known
+
+
+def _look(driver: Any, person: str, codes: list[str], cities: list[str], ledgers: list[tuple[str, list[str]]]) -> Known:
     if on_sqlite(driver):
-        ids = {name.replace("-", ""): name for streams in names.values() for name in streams}
+        ids = {name.replace("-", ""): name for _, streams in ledgers for name in streams}
         values = [person, *codes, *cities]
-        for ledger, streams in names.items():
+        for ledger, streams in ledgers:
             values += [ledger, *(name.replace("-", "") for name in streams)]
-        statement = _statement(len(codes), len(cities), tuple(len(streams) for streams in names.values()))
+        statement = _statement(len(codes), len(cities), tuple(len(streams) for _, streams in ledgers))
         return _known(driver.execute(statement, values), ids)
-    arrays = [
-        value for ledger, streams in names.items() for value in (ledger, Uuids(array_of(UUID_OID, [bytes_of(name) for name in streams])))
-    ]
-    return _known(driver.execute(_on_postgres(len(codes), len(cities), len(names)), [person, *codes, *cities, *arrays], binary=True), {})
+    arrays = [value for ledger, streams in ledgers for value in (ledger, Uuids(array_of(UUID_OID, [bytes_of(name) for name in streams])))]
+    return _known(driver.execute(_on_postgres(len(codes), len(cities), len(ledgers)), [person, *codes, *cities, *arrays], binary=True), {})
 
 
 def bytes_of(name: str) -> bytes:

@@ -49,6 +49,8 @@ CATALOGUE.update(
 )
 
 PAUSE_S = 0.02
+PAGE = 2_000
+"""Entries of a tablet's history whose lines are held at once."""
 AFTER_REVOCATION = "The tablet was revoked; this entry came after the last that counts."
 
 
@@ -147,8 +149,13 @@ class Uploads:
             raise Problem("root_mismatch", "The body was damaged on the way. Nothing was recorded; send the batch again.") from damaged
 
     def _leaves(self, tablet: UUID, first: int, last: int) -> list[bytes]:
-        with reading(self.database) as conn:
-            return [leaf_of(row[4]) for row in recorded_entries(self.ledgers, conn, tablet, first, last)]
+        # Page by page: a long history's leaves are held, its lines are not.
+        leaves: list[bytes] = []
+        for start in range(first, last + 1, PAGE):
+            with reading(self.database) as conn:
+                page = recorded_entries(self.ledgers, conn, tablet, start, min(start + PAGE - 1, last))
+            leaves += [leaf_of(row[4]) for row in page]
+        return leaves
 
     def _contradiction(self, code: str, state: State, detail: str) -> Problem:
         """A 409 with all that a tablet needs to find its place again."""

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from projections.recorded import write_line, write_state
 from service import database as databases
-from service import turns
+from service import deadlines, turns
 from service.database import Busy, CommitUnknown, is_sqlite, looking, open_database, reading, recording, writing
 from service.ledger import bulk
 from service.ledger.arrays import INT4_OID, UUID_OID, Ints, Uuids, array_of
@@ -256,3 +256,20 @@ def test_arrays_are_read_by_postgresql_as_they_were_meant(fresh_postgres_url: st
         uuids, numbers = Uuids(array_of(UUID_OID, [one.bytes, None])), Ints(array_of(INT4_OID, [(-5).to_bytes(4, "big", signed=True)]))
         assert driver.execute("SELECT %b::uuid[], %b::int4[]", (uuids, numbers)).fetchone() == ([one, None], [-5])
     engine.dispose()
+
+
+def test_whoever_leads_a_commit_lends_nobody_its_deadline(tmp_path: Path) -> None:
+    """SQLite asks for it in the middle of a statement, and would take back everybody's work."""
+    engine, asked = open_database(f"sqlite:///{tmp_path}/together.db"), []
+
+    def work(_: Any) -> None:
+        time.sleep(0.05)
+        asked.append(deadlines.passed())
+
+    deadlines.begin(0.02)
+    try:
+        recording(engine, work)
+    finally:
+        deadlines.end()
+        engine.dispose()
+    assert asked == [False]

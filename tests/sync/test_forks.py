@@ -4,6 +4,7 @@ import pytest
 
 from service.ledger.tree import Frontier, leaf_hash
 from service.scope import Actor, Grant
+from service.sync import upload
 from service.tablet_client import Refused, Tablet
 from tests.check import check_everything
 from tests.sync.town import A1, OFFICER, SUB_A, Town, person
@@ -74,6 +75,18 @@ def test_a_known_entry_that_was_damaged_on_the_way_is_no_fork(town: Town) -> Non
     hand.post(body)
     answer = hand.post(body.replace(b'"household":"H-1"', b'"household":"H-2"', 1))
     assert (answer.status_code, answer.json["code"]) == (422, "root_mismatch")
+
+
+def test_a_long_history_is_compared_page_by_page(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "PAGE", 2)
+    hand = town.hand("li")
+    lines = [hand.entry(seq) for seq in range(7)]
+    hand.send(lines)
+    early = Frontier()
+    early.extend(leaf_hash(line) for line in lines[:5])
+    again = hand.post(hand.body(lines[5:], base=early))
+    assert [each["outcome"] for each in again.json["outcomes"]] == ["duplicate", "duplicate"]
+    assert hand.post(hand.body([lines[5], hand.entry(6)], base=early)).json["code"] == "forked"
 
 
 def test_a_tablet_restored_from_an_old_copy_goes_on_from_the_services_history(town: Town) -> None:

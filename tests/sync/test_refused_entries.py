@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4, uuid5
 
 import pytest
+import sqlalchemy as sa
 
+from service.database import Busy
 from service.ledger.tree import leaf_hash
+from service.sync import deciding
 from tests.check import check_everything
 from tests.sync.town import A1, A2, B1, CATEGORY, FIRE, OFFICER, SUB_A, Town, person
 
@@ -278,6 +281,47 @@ def test_a_fault_that_nobody_foresaw_keeps_the_entry_and_lets_the_rest_pass(town
     outcomes = hand.send(lines).json["outcomes"]
     assert [each.get("code", each["outcome"]) for each in outcomes] == ["undecided", "recorded", "undecided"]
     check_everything(town.gridtrail)
+
+
+@pytest.mark.parametrize("fault", [Busy("no connection is free"), sa.exc.OperationalError("SELECT", {}, Exception("gone"))])
+def test_a_database_that_fails_while_an_entry_is_decided_refuses_nothing(
+    town: Town, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise fault
+
+    hand = town.hand("li")
+    body = hand.body([hand.entry(0)])
+    with monkeypatch.context() as down:
+        down.setattr(town.gridtrail.uploads.shelf, "books", fails)
+        assert hand.post(body).status_code == 503
+    assert [each["outcome"] for each in hand.post(body).json["outcomes"]] == ["recorded"]
+    check_everything(town.gridtrail)
+
+
+def test_a_stream_that_cannot_be_read_holds_up_only_what_acts_on_it(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    hand = town.hand("li")
+    patrol = str(uuid4())
+    hand.send([hand.entry(0, "patrol.started", id=patrol, data={})])
+
+    def unknown(_: object) -> None:
+        raise ValueError("a topic of a later release")
+
+    with monkeypatch.context() as older:
+        older.setattr(deciding, "aggregate_of", unknown)
+        answer = hand.send([hand.entry(1, "patrol.finished", id=patrol, data={}), hand.entry(2)])
+    assert [each.get("code", each["outcome"]) for each in answer.json["outcomes"]] == ["undecided", "recorded"]
+    check_everything(town.gridtrail)
+
+
+def test_a_batch_that_names_hundreds_of_ledgers_is_answered_entry_by_entry(town: Town) -> None:
+    hand = town.hand("li")
+    begun = str(uuid4())
+    hand.send([hand.entry(0, "patrol.started", id=begun, data={})])
+    elsewhere = [hand.entry(seq, "patrol.finished", area=f"4115{seq:05d}001001", data={}) for seq in range(1, 901)]
+    outcomes = hand.send([*elsewhere, hand.entry(901, "patrol.finished", id=begun, data={})]).json["outcomes"]
+    assert {each["outcome"] for each in outcomes[:-1]} == {"refused"}
+    assert outcomes[-1]["outcome"] == "recorded"
 
 
 def test_times_are_estimated_from_three_clocks(town: Town) -> None:

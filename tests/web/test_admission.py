@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from service import deadlines
-from service.admission import BATCH, QUERY, WRITE, Admission, lane_of
+from service.admission import BATCH, QUERY, WRITE, Admission, caller_of, lane_of
 from service.config import Config
 from service.database import Busy, open_database, reading
 from service.gate import LONGEST_RETRY_S, Gate, Lane, Refused, Turn
@@ -204,6 +204,36 @@ def test_a_gate_remembers_a_bounded_number_of_callers(monkeypatch: pytest.Monkey
     assert len(gate.owed) <= 101
 
 
+def test_a_long_token_is_remembered_by_a_short_name(city: City):
+    city.app.test_client().get("/v1/cases", headers={"Authorization": "Bearer " + "x" * 7000})
+    assert admission_of(city).gate.taken
+    assert max(map(len, admission_of(city).gate.taken)) == 64
+    assert caller_of({"HTTP_AUTHORIZATION": "Bearer \xe9"}) != caller_of({"REMOTE_ADDR": "192.0.2.1"})
+
+
+@pytest.mark.parametrize("admitted", [True, False])
+def test_no_place_is_lost_where_the_counting_fails(monkeypatch: pytest.MonkeyPatch, admitted: bool):
+    """The counts of several processes are files, which can be unwritable."""
+    gate, held = Gate(1, 3, 1.0), []
+
+    class Full:
+        def __enter__(self) -> None:
+            if admitted:
+                gate.leave(held.pop())
+            raise OSError(24, "Too many open files")
+
+        def __exit__(self, *_: object) -> None:
+            raise AssertionError
+
+    monkeypatch.setattr("service.gate.WAITING.track_inprogress", Full)
+    held.append(gate.enter(BATCH, "li"))
+    with pytest.raises(OSError, match="Too many"):
+        gate.enter(BATCH, "wang")
+    for turn in held:
+        gate.leave(turn)
+    assert (sum(gate.running.values()), gate.waiting, gate.uploading) == (0, [], set())
+
+
 def test_no_place_is_lost_however_many_come_and_go():
     gate, errors = Gate(3, 4, 0.002), []
 
@@ -260,7 +290,7 @@ def test_an_overloaded_service_says_so_and_goes_on_afterwards(
 def test_a_second_upload_of_a_tablet_is_told_to_wait_and_nothing_is_lost(city: City):
     token = f"Bearer {city.tablets['li'].outbox.fact('token')}"
     gate = admission_of(city).gate
-    turn = gate.enter(BATCH, token)
+    turn = gate.enter(BATCH, caller_of({"HTTP_AUTHORIZATION": token}))
     sent = city.app.test_client().post("/v1/sync/batches", headers={"Authorization": token}, data=b"{}\n")
     assert (sent.status_code, sent.json["code"]) == (429, "upload_in_progress")
     assert sent.headers["Retry-After"] in ("1", "2")
@@ -274,6 +304,10 @@ def test_a_place_is_given_back_whatever_happens(city: City, monkeypatch: pytest.
     monkeypatch.setattr(city.gridtrail.identity, "visitor", fails)
     for _ in range(admission_of(city).gate.slots + 2):
         assert city.client("sun").get("/v1/cases").status_code == 500
+    monkeypatch.setattr("service.admission.RUNNING.track_inprogress", fails)
+    for _ in range(admission_of(city).gate.slots + 2):
+        with pytest.raises(ZeroDivisionError):
+            city.client("sun").get("/v1/cases")
     assert sum(admission_of(city).gate.running.values()) == 0
 
 

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config as GunicornConfig
 from gunicorn.http.parser import RequestParser
+from gunicorn.workers.gthread import TConn
 
 from bench.load import free_port
-from service import worker
+from service import deadlines, worker
 from service.cli.serve import gunicorn_command
 from service.config import Config
 from service.worker import end
@@ -88,3 +89,30 @@ def test_whoever_still_sends_is_read_on_and_keeps_the_answer(
     assert parser.mesg.body.read(1) == b""
     ours.close()
     assert other.makefile("rb").read() == b"the answer"
+
+
+@pytest.mark.parametrize("sent", [b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+def test_whoever_never_ends_the_head_of_a_request_keeps_no_thread(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(worker, "HEAD_S", 0.05)
+    monkeypatch.setattr(deadlines, "LOOK_S", 0.02)
+    ours, other = ends
+    other.sendall(sent)
+    settings = GunicornConfig()
+    threads = worker.Worker(0, os.getpid(), [], None, 30, settings, SimpleNamespace(debug=lambda *_: None))
+    assert threads.handle(TConn(settings, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))) is False
+    assert other.recv(1) == b""
+
+
+def test_a_request_whose_head_is_there_has_other_deadlines(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    ours, other = ends
+    other.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    settings = GunicornConfig()
+    threads = worker.Worker(0, os.getpid(), [], None, 30, settings, SimpleNamespace(debug=lambda *_: None))
+    monkeypatch.setattr(worker.ThreadWorker, "handle_request", lambda *_: seen.append(len(threads.heads.open)))
+    threads.handle(TConn(settings, ours, ("127.0.0.1", 1), ("127.0.0.1", 2)))
+    assert seen == [0]
