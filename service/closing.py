@@ -1,4 +1,4 @@
-"""Says ``Connection: close`` where a body was too large to be read: what is left of it is no next request. Read by ``routes.edges``."""
+"""Says ``Connection: close`` where a body was not read to its end: what is left of it is no next request. Read by ``routes.edges``."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,7 +21,8 @@ class Closing:
         """One request."""
 
         def start(status: str, *said: Any) -> Any:
-            if status.startswith("413"):
+            # Too large, or malformed: gunicorn says of a body whether reading it has failed.
+            if status.startswith("413") or getattr(environ.get("wsgi.input"), "failed", False):
                 close(start_response)
             return start_response(status, *said)
 

@@ -145,7 +145,17 @@ def answer(wrong: Exception) -> Response:
     for kind, code in EXCEPTIONS.items():
         if isinstance(wrong, kind):
             return problem_response(*_named(code), str(wrong) or None, vars(wrong))
+    if _is_malformed(wrong):
+        # Its words would say again what came in.
+        return problem_response(*_named("bad_request"), "The body is not in the chunks that Transfer-Encoding announces.")
     return _unforeseen(wrong)
+
+
+def _is_malformed(wrong: Exception) -> bool:
+    """Whether gunicorn found, while the body was read, that it is no HTTP. Imported here: commands need no gunicorn."""
+    from gunicorn.http.errors import ParseException
+
+    return isinstance(wrong, ParseException)
 
 
 def _named(code: str) -> tuple[int, str, str]:

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from service.deadlines import Cutter
@@ -51,5 +52,6 @@ def end(conn: Any) -> None:
     with suppress(OSError):
         conn.sock.shutdown(socket.SHUT_WR)
         if conn.parser is not None:
-            conn.parser.finish_body(deadline=time.monotonic() + LINGER_S, max_bytes=LINGER_BYTES)
+            with suppress(ParseException):
+                conn.parser.finish_body(deadline=time.monotonic() + LINGER_S, max_bytes=LINGER_BYTES)
         conn.sock.shutdown(socket.SHUT_RD)

@@ -1,6 +1,7 @@
 """What becomes of a connection that is ended, above all where a body was refused for its size."""
 
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -35,23 +36,57 @@ def answer_to(port: int, length: int, body: bytes) -> tuple[int, str | None]:
     return answer.status, answer.headers["Connection"]
 
 
-def test_the_connection_is_closed_where_a_body_was_too_large_to_be_read(sqlite_url: str, tmp_path: Path):
+@pytest.fixture
+def served(sqlite_url: str, tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """The port of a real server, and the file of its log."""
     environment = {
         **os.environ,
         "GRIDTRAIL_DATABASE_URL": sqlite_url,
         "GRIDTRAIL_SIGNING_KEY_FILE": str(tmp_path / "signing.key"),
+        "GRIDTRAIL_WATERMARK_FILE": str(tmp_path / "signed.journal"),
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "counts"),
     }
-    config = Config(port=free_port(), workers=1, threads=4)
-    with (tmp_path / "log").open("wb") as log:
+    config, written = Config(port=free_port(), workers=1, threads=4), tmp_path / "log"
+    with written.open("wb") as log:
         server = subprocess.Popen(gunicorn_command(config), env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_for(config.port)
-            assert answer_to(config.port, 1_000_000, b"") == (413, "close")
-            assert answer_to(config.port, 2, b"{}") == (422, "keep-alive")
+            yield config.port, written
         finally:
             server.terminate()
             server.wait(30)
+
+
+def test_the_connection_is_closed_where_a_body_was_too_large_to_be_read(served: tuple[int, Path]):
+    port, _ = served
+    assert answer_to(port, 1_000_000, b"") == (413, "close")
+    assert answer_to(port, 2, b"{}") == (422, "keep-alive")
+
+
+CHUNKED = b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+MALFORMED = {
+    "no size": b"zzqq\r\n",
+    "no end of a chunk": b"2\r\n{}zzqq\r\n",
+    "a bad extension": b"2;zzqq=\x00\r\n{}\r\n0\r\n\r\n",
+    "a bad trailer": b"2\r\n{}\r\n0\r\nzzqq\r\n\r\n",
+}
+
+
+def test_a_body_of_malformed_chunks_is_a_request_that_cannot_be_read(served: tuple[int, Path]):
+    port, written = served
+    for sent in MALFORMED.values():
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(CHUNKED + sent + b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = connection.makefile("rb").read()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert b"Connection: close" in head
+        assert json.loads(body)["code"] == "bad_request"
+        # What follows is no next request: where this one ends, nobody knows.
+        assert answer.count(b"HTTP/1.1") == 1
+        assert b"zzqq" not in answer
+    assert "Traceback" not in written.read_text()
+    assert "unforeseen" not in written.read_text()
 
 
 @pytest.fixture
@@ -116,3 +151,12 @@ def test_a_request_whose_head_is_there_has_other_deadlines(
     monkeypatch.setattr(worker.ThreadWorker, "handle_request", lambda *_: seen.append(len(threads.heads.open)))
     threads.handle(TConn(settings, ours, ("127.0.0.1", 1), ("127.0.0.1", 2)))
     assert seen == [0]
+
+
+def test_whoever_sends_malformed_chunks_leaves_nothing_to_wait_for(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, other = ends
+    other.sendall(CHUNKED + b"zz\r\n")
+    parser = RequestParser(GunicornConfig(), ours, ("127.0.0.1", 1))
+    next(parser)
+    end(SimpleNamespace(sock=ours, parser=parser))
+    assert ours.recv(1) == b""
