@@ -129,8 +129,7 @@ class Enrolment:
             raise Problem("code_unknown", "Look at the code again, or ask for a new one.")
         if row.expires_at <= utc_text(self.clock()):
             raise Problem("code_expired", "Ask for a new code.")
-        self._count_try(hashed)
-        _must_prove(public, proof_text(code, public_key), proof, algorithm)
+        self._must_be_proved(hashed, public, proof_text(code, public_key), proof, algorithm)
         token = secrets.token_urlsafe(32)
         with writing(self.database) as conn:
             row = conn.execute(sa.select(enrolment_codes).where(enrolment_codes.c.code_hash == hashed).with_for_update()).one()
@@ -142,13 +141,24 @@ class Enrolment:
         self.gridtrail.follower.catch_up(state["ledger"], models=["tablets"])
         return self._welcome(state, token)
 
-    def _count_try(self, hashed: str) -> None:
-        """Counts before the proof is looked at, in a transaction of its own, so that no failure is forgotten."""
-        few = (enrolment_codes.c.code_hash == hashed) & (enrolment_codes.c.attempts < CODE_ATTEMPTS)
+    def _must_be_proved(self, hashed: str, public: bytes, text: bytes, proof: str, algorithm: str) -> None:
+        """Looks at a proof, and counts a wrong one before anybody hears of it. A right one costs nothing: its answer may get lost.
+
+        The code is held meanwhile: of many tries at once no more are looked at than are left.
+        """
+        mine = enrolment_codes.c.code_hash == hashed
         with writing(self.database) as conn:
-            done = conn.execute(enrolment_codes.update().where(few).values(attempts=enrolment_codes.c.attempts + 1))
-        if not done.rowcount:
-            raise Problem("code_locked", "Ask for a new code.", max_attempts=CODE_ATTEMPTS)
+            tried = conn.execute(sa.select(enrolment_codes.c.attempts).where(mine).with_for_update()).scalar_one()
+            if tried >= CODE_ATTEMPTS:
+                raise Problem("code_locked", "Ask for a new code.", max_attempts=CODE_ATTEMPTS)
+            try:
+                _must_prove(public, text, proof, algorithm)
+            except Problem as no:
+                conn.execute(enrolment_codes.update().where(mine).values(attempts=tried + 1))
+                wrong = no
+            else:
+                return
+        raise wrong
 
     def _enrolled(self, conn: sa.Connection, code: Any, public: bytes, algorithm: str, label: str | None, token: str) -> dict[str, Any]:
         if not _meets(code.area, _places(people.assignments_of(conn, str(code.person)), self._today())):

@@ -2,12 +2,14 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.database import Busy
 from service.problems import Problem
 from service.scope import Actor, Grant, NotYourRole, OutOfScope
 from service.sync.codes import canonical_code, proof_text
@@ -93,6 +95,46 @@ def test_a_code_that_is_tried_too_often_is_locked_even_for_the_right_proof(town:
         assert asked(town, code, proof=base64.b64encode(bytes(64)).decode()).json["code"] == "bad_proof"
     answer = asked(town, code)
     assert (answer.status_code, answer.json["code"]) == (429, "code_locked")
+
+
+def test_right_proofs_whose_answers_were_lost_lock_no_code(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, key = town.code("li"), Ed25519PrivateKey.generate()
+
+    def away(*_: object) -> None:
+        raise Busy("The database is busy.")
+
+    with monkeypatch.context() as busy:
+        busy.setattr(town.gridtrail.enrolment, "_enrolled", away)
+        assert [asked(town, code, key).status_code for _ in range(8)] == [503] * 8
+    assert [asked(town, code, key).status_code for _ in range(8)] == [201] * 8
+
+
+def test_a_right_proof_gives_nobody_another_guess(town: Town) -> None:
+    code, key, wrong = town.code("li"), Ed25519PrivateKey.generate(), base64.b64encode(bytes(64)).decode()
+    for _ in range(4):
+        assert asked(town, code, proof=wrong).json["code"] == "bad_proof"
+        assert asked(town, code, key).status_code == 201
+    assert asked(town, code, proof=wrong).json["code"] == "bad_proof"
+    assert asked(town, code, proof=wrong).json["code"] == asked(town, code, key).json["code"] == "code_locked"
+
+
+def test_of_guesses_made_at_once_no_more_are_looked_at_than_are_left(town: Town) -> None:
+    code, key = town.code("li"), Ed25519PrivateKey.generate()
+    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+    wrong, right = (base64.b64encode(each).decode() for each in (bytes(64), key.sign(proof_text(code, public))))
+
+    def one(number: int) -> str:
+        try:
+            town.gridtrail.enrolment.enrol(code, public, right if number % 4 == 0 else wrong)
+        except Problem as no:
+            return no.code
+        return "enrolled"
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(one, range(24)))
+    assert said.count("bad_proof") == 5
+    assert set(said[::4]) <= {"enrolled", "code_locked"}
+    assert one(0) == "code_locked"
 
 
 def test_guessing_codes_is_throttled(town: Town) -> None:
