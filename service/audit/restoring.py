@@ -9,6 +9,7 @@ was signed after the backup was made is in the hands of tablets and witnesses, a
 
 import base64
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from service.sync.photos import PhotoStore
 
 BATCH = 2000
 PART = ".restoring"
+LEAVING_S = 5.0
 
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity "
@@ -178,8 +180,13 @@ def _postgres(config: Any, replace: str | None, manifest: dict[str, Any]) -> Ite
 
 
 def _must_be_alone(conn: sa.Connection, name: str) -> None:
-    others = conn.exec_driver_sql(OTHERS).scalar_one()
-    if others:
+    """A connection that was closed is still listed for a moment: its process has to notice."""
+    until = time.monotonic() + LEAVING_S
+    while others := conn.exec_driver_sql(OTHERS).scalar_one():
+        if time.monotonic() < until:
+            time.sleep(0.05)
+            conn.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
+            continue
         raise NotRestored(f"The database {name} is in use by {others} connections of Gridtrail. Stop the service and its engine first.")
 
 

@@ -55,7 +55,7 @@ def grow(conn: sa.Connection, now: datetime, every_s: float, may_go_on: Any) -> 
     head = conn.execute(HEAD).one()
     if not due(conn, now, every_s):
         return 0
-    new = [Published(*row) for row in conn.execute(OF_LEDGERS.where(C.size != C.rooted))]
+    new = [Published(*row) for row in conn.execute(OF_LEDGERS.where(C.size != C.rooted).order_by(C.ledger))]
     may_go_on(ROOT, head.incarnation, head.size, head.frontier)
     _append(conn, head, [each.note.encode() for each in new], max(utc_text(now), head.recorded_at))
     for each in new:

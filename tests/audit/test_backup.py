@@ -341,7 +341,10 @@ def test_a_database_that_is_not_empty_is_replaced_only_by_its_name(town: Town, d
     assert len(rows_at(database_url)["events"]) == len(before["events"]) - 3
 
 
-def test_a_database_that_somebody_uses_is_not_replaced(town: Town, database_url: str, tmp_path: Path) -> None:
+def test_a_database_that_somebody_uses_is_not_replaced(
+    town: Town, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "LEAVING_S", 0.1)
     made = back_up(town.gridtrail, tmp_path / "backup")
     name = Path(str(sa.make_url(database_url).database)).name
     with pytest.raises(NotRestored, match="Stop the service"):

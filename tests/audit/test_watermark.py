@@ -1,6 +1,7 @@
 """A database that is older than what was signed, or another one, records nothing: found at the start, under way and by the publisher."""
 
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -234,9 +235,12 @@ def test_whatever_is_raced_never_two_roots_for_one_size_are_signed(town: Town) -
     """Several processes append and sign, publish, and one by one find the tail cut: there is one root for every size."""
     processes = [another_process(town) for _ in range(4)]
     signed: list[tuple[str, bytes]] = []
+    half = threading.Barrier(len(processes))
 
     def work(number: int) -> None:
         for turn in range(12):
+            if turn == 6:
+                half.wait(60)
             try:
                 appended = append(processes[number].ledgers, SUB_A, drafts(1, uuid4()))
                 note = processes[number].watermark.sign([appended])[0]

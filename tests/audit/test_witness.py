@@ -162,7 +162,7 @@ def address(witness: Witness):
 
 
 def ask(address, method: str, path: str, sent: bytes | None = None, headers: dict[str, str] | None = None):
-    connection = http.client.HTTPConnection(*address, timeout=5)
+    connection = http.client.HTTPConnection(*address, timeout=60)
     connection.request(method, path, sent, headers or {})
     answer = connection.getresponse()
     found = answer.status, answer.headers["Content-Type"], answer.read()

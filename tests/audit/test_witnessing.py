@@ -227,7 +227,7 @@ def test_it_works_over_http_beside_the_publisher(stand: Stand, town: Town) -> No
     own, stop = Gridtrail(config, clock=town.clock, database=stand.pieces.database), threading.Event()
     running = threading.Thread(target=own.publisher.run, args=(stop,))
     running.start()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not stand.signed_by("w1.example") and time.monotonic() < until:
         time.sleep(0.05)
     stop.set()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from uuid import uuid4
 
+from domain.clock import Clock, system_clock
 from service.database import writing
 from service.personal.report import FIELD_WORDS
 from service.wiring import Gridtrail
@@ -14,10 +15,10 @@ from tests.personal.cast import ZHOU, HandClock, told
 WHY = ("--purpose", "answering letter 118")
 
 
-def zhou(pieces: Callable[..., Gridtrail]) -> Gridtrail:
+def zhou(pieces: Callable[..., Gridtrail], clock: Clock | None = None) -> Gridtrail:
     """The pieces at the terminal's database, with what was told of Zhou."""
     made = pieces()
-    made.clock = HandClock()
+    made.clock = clock or HandClock()
     told(made, ZHOU, "resident_name", "周桂兰")
     told(made, ZHOU, "visit_place", {"lat": 32.1, "lon": 114.1, "purpose": "visit"})
     made.follower.catch_up()
@@ -85,7 +86,7 @@ def test_a_name_as_reference_is_refused_in_a_sentence(terminal: Terminal, pieces
 
 
 def test_retention_and_rotation_say_what_they_did(terminal: Terminal, pieces: Callable[..., Gridtrail]) -> None:
-    zhou(pieces)
+    zhou(pieces, system_clock)
     assert "erasures: 0" in terminal("subject", "retain").output
     assert re.match(r"1 keys are wrapped under key [0-9a-f]{16} of var/vault.key", terminal("subject", "rewrap").output)
     assert "周桂兰" in terminal("subject", "report", ZHOU, *WHY).output

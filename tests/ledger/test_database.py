@@ -188,10 +188,15 @@ def test_writers_of_one_process_queue_and_the_one_that_waits_too_long_is_told(sq
     engine.dispose()
 
 
+def _sleep(conn: sa.Connection) -> None:
+    conn.exec_driver_sql("SET LOCAL statement_timeout = 50")
+    conn.exec_driver_sql("SELECT pg_sleep(60)")
+
+
 def test_a_statement_that_takes_too_long_is_told_as_busy(fresh_postgres_url: str) -> None:
-    engine = open_database(fresh_postgres_url, statement_timeout_s=0.05)
+    engine = open_database(fresh_postgres_url)
     with pytest.raises(Busy), reading(engine) as conn:
-        conn.exec_driver_sql("SELECT pg_sleep(5)")
+        _sleep(conn)
     engine.dispose()
 
 

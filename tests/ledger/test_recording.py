@@ -112,7 +112,8 @@ def test_writers_of_a_sqlite_process_share_commits_and_one_that_fails_fails_alon
         with writing(engine):  # While somebody writes, the others gather.
             told = [pool.submit(write, number) for number in range(12)]
             while len(engine.together._waiting) < 12:  # type: ignore[attr-defined]
-                pass
+                assert not any(each.done() for each in told)
+                time.sleep(0.001)
         assert [each.result() for each in told] == ["taken", "recorded", "recorded", "recorded"] * 3
     assert commits.count("COMMIT") < 6
     assert check_ledger(engine, SUBDISTRICT) == 1 + 9 * 2
@@ -147,15 +148,17 @@ def test_processes_take_turns_at_a_sqlite_file_and_the_one_that_waits_too_long_i
     with pytest.raises(Busy):
         other.enter(time.monotonic() + 0.01)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(other.enter, time.monotonic() + 10)
+        waiting = pool.submit(other.enter, time.monotonic() + 60)
         while not _is_held(f"{path}-front"):
             time.sleep(0.001)
         # Whoever leaves comes to stand behind the one that waits inside.
-        again = pool.submit(other.leave)
+        left: list[bool] = []
+        again = pool.submit(lambda: (left.append(True), other.leave()))
         one.leave()
-        one.enter(time.monotonic() + 10)
-        assert waiting.done()
-        assert again.done()
+        one.enter(time.monotonic() + 60)
+        assert left
+        for each in (waiting, again):
+            each.result(60)
     one.leave()
 
 

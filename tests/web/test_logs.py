@@ -349,6 +349,7 @@ def test_a_log_that_grows_while_it_is_read_is_whole_at_every_checkpoint(city: Ci
     writer.start()
     sizes = set()
     while not (done.is_set() and 1_500 in sizes):
+        assert not wrong, wrong
         answer = sun.get(f"/log/{log}/checkpoint")
         if answer.status_code == 404:
             continue
@@ -356,7 +357,6 @@ def test_a_log_that_grows_while_it_is_read_is_whole_at_every_checkpoint(city: Ci
         checkpoint = open_checkpoint(answer.text, key)
         sizes.add(checkpoint.size)
         assert whole(sun, log, checkpoint.size) == checkpoint.root
-        assert not wrong, wrong
     writer.join()
     assert wrong == []
 
