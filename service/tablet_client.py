@@ -30,7 +30,6 @@ from service.tablet_proving import Proved, prove
 
 __all__ = ["Answer", "LostHistory", "OtherHistory", "Proved", "Refused", "Synced", "Tablet", "Unreachable"]
 
-KEEP_S = 30 * 24 * 3600
 ATTEMPTS = 8
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -254,7 +253,7 @@ class Tablet:
         about = subject or self.outbox.subject_of(*(name for name in (data.get("household"), stream, data.get("visit")) if name))
         items, disclosures = disclosed(about, pairs_of(personal))
         kept = dict(zip((item["digest"] for item in items), disclosures, strict=True))
-        self.outbox.keep_disclosures(about, area, kept, self.wall().timestamp())
+        self.outbox.keep_disclosures(about, area, kept)
         return items
 
     def add_photo(self, content: bytes) -> str:
@@ -298,7 +297,7 @@ class Tablet:
         self.outbox.try_disclosures_again(PASSING)
         self._send_disclosures(counts)
         counts["photos"], counts["photos_refused"] = self._send_photos()
-        self.outbox.forget(self.wall().timestamp() - KEEP_S)
+        self.outbox.forget()
         return Synced(**counts)
 
     def _after_refusal(self, no: Refused, most: int, counts: dict[str, int]) -> int:
@@ -334,7 +333,7 @@ class Tablet:
         receipt: dict[str, Any] = self._ask("POST", "/v1/sync/batches", body, headers).json()
         self.at("sent")
         self._check(receipt, base, size, root)
-        self.outbox.confirm(size, receipt, self.wall().timestamp())
+        self.outbox.confirm(size, receipt)
         self.at("confirmed")
         return receipt
 

@@ -13,6 +13,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from service.ledger.tree import Frontier, leaf_hash
@@ -39,6 +40,13 @@ CREATE TABLE IF NOT EXISTS subjects (name TEXT PRIMARY KEY, subject TEXT NOT NUL
 CREATE TABLE IF NOT EXISTS gone_subjects (subject TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS personal (kind TEXT, id TEXT, value TEXT NOT NULL, PRIMARY KEY (kind, id));
 """
+
+KEEP_S = 30 * 24 * 3600
+LONGEST_STEP_S = 7 * 24 * 3600
+"""What a receipt can tell at most of how much time went by since the one before: a service with a wrong clock makes nothing be forgotten
+at once, and its next right receipt takes it back. A tablet that was away for longer keeps for longer."""
+TIMED = (("entries", "confirmed_at"), ("receipts", "at"), ("heads", "at"), ("disclosures", "at"))
+"""What is forgotten by age."""
 
 
 class LostHistory(Exception):
@@ -87,6 +95,26 @@ class Outbox:
             "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             [(name, json.dumps(value)) for name, value in facts.items()],
         )
+
+    # ---- time
+
+    @property
+    def now(self) -> float:
+        """Seconds by the service's clock, as receipts tell them; 0 before the first. The tablet's own clock may be years wrong."""
+        return float(self.fact("clock", {}).get("now", 0.0))
+
+    def _hear(self, receipt: dict[str, Any]) -> float:
+        """The time after a receipt; inside ``changing``."""
+        heard = datetime.fromisoformat(receipt["received_at"]).timestamp()
+        clock = self.fact("clock")
+        if clock is None:
+            # An older release timed by the tablet's own clock: what it kept is kept for thirty days from now on.
+            for table, column in TIMED:
+                self.db.execute(f"UPDATE {table} SET {column} = ? WHERE {column} IS NOT NULL", (heard,))
+            clock = {"now": heard, "heard": heard}
+        now: float = clock["now"] + max(-LONGEST_STEP_S, min(LONGEST_STEP_S, heard - clock["heard"]))
+        self.remember(clock={"now": now, "heard": heard})
+        return now
 
     # ---- the tablet's own tree
 
@@ -159,11 +187,11 @@ class Outbox:
         query = "SELECT data FROM items WHERE kind IN ('case', 'visit') AND id = ?"
         return next((subject for (data,) in self.db.execute(query, (name,)) if (subject := json.loads(data).get("subject"))), None)
 
-    def keep_disclosures(self, subject: str, area: str, disclosures: dict[str, str], now: float) -> None:
+    def keep_disclosures(self, subject: str, area: str, disclosures: dict[str, str]) -> None:
         """Keeps disclosures, by their digests, until the service has them; inside ``changing``."""
         self.db.executemany(
             "INSERT OR IGNORE INTO disclosures (digest, subject, area, disclosure, at) VALUES (?, ?, ?, ?, ?)",
-            [(digest, subject, area, disclosure, now) for digest, disclosure in disclosures.items()],
+            [(digest, subject, area, disclosure, self.now) for digest, disclosure in disclosures.items()],
         )
 
     def disclosures(self, most: int) -> list[dict[str, str]]:
@@ -203,26 +231,27 @@ class Outbox:
 
     # ---- what the service confirmed
 
-    def confirm(self, size: int, receipt: dict[str, Any], now: float) -> None:
+    def confirm(self, size: int, receipt: dict[str, Any]) -> None:
         """Keeps a receipt: entries up to a size are confirmed, each with its outcome."""
         with self.changing():
+            now = self._hear(receipt)
             self.db.executemany(
                 "UPDATE entries SET confirmed_at = ?, outcome = ? WHERE seq = ?",
                 [(now, json.dumps(each), each["seq"]) for each in receipt["outcomes"]],
             )
             if receipt["outcomes"]:
                 self.db.execute("INSERT INTO receipts VALUES (?, ?)", (now, json.dumps(receipt)))
-            self.see(receipt["ledgers"], now)
+            self.see(receipt["ledgers"])
             before, told = self.fact("incarnations", {}), incarnations_of(receipt)
             if any(before.get(ledger, name) != name for ledger, name in told.items()):
                 # A backup was restored: which photos it lacks, nobody says. Those that are there are only looked at again.
                 self.db.execute("UPDATE photos SET sent = 0")
             self.remember(confirmed=size, incarnations={**before, **told})
 
-    def see(self, heads: Iterable[dict[str, Any]], now: float) -> None:
+    def see(self, heads: Iterable[dict[str, Any]]) -> None:
         """Keeps signed checkpoints until it is shown that they belong to one history; inside ``changing``."""
         names = ("ledger", "incarnation", "size", "root", "checkpoint")
-        rows = [(*(each[name] for name in names), now) for each in heads if each["size"]]
+        rows = [(*(each[name] for name in names), self.now) for each in heads if each["size"]]
         self.db.executemany("INSERT OR IGNORE INTO heads VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def rewind(self, size: int, root: bytes) -> None:
@@ -233,8 +262,9 @@ class Outbox:
             self.db.execute("UPDATE entries SET confirmed_at = NULL, outcome = NULL WHERE seq >= ?", (size,))
             self.remember(confirmed=size)
 
-    def forget(self, before: float) -> None:
-        """Forgets entries and receipts that were confirmed before a time, oldest first, keeping the tree's frontier."""
+    def forget(self) -> None:
+        """Forgets entries and receipts that were confirmed thirty days ago, oldest first, keeping the tree's frontier."""
+        before = self.now - KEEP_S
         row = self.db.execute("SELECT min(seq) FROM entries WHERE confirmed_at IS NULL OR confirmed_at >= ?", (before,)).fetchone()
         keep_from = row[0] if row[0] is not None else self.size
         last = self.db.execute("SELECT seq, frontier FROM entries WHERE seq < ? ORDER BY seq DESC LIMIT 1", (keep_from,)).fetchone()

@@ -143,7 +143,7 @@ class _Ledger:
             self._forget(head)
             if (newest.size, newest.root) != (point.size, point.root):
                 # It grew between the two questions: what the head was linked to is itself still to be linked.
-                self.outbox.see([point.as_head(self.ledger)], self.tablet.wall().timestamp())
+                self.outbox.see([point.as_head(self.ledger)])
         return 1
 
     def _newest(self, point: "_Point") -> "_Point":

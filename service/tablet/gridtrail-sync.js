@@ -21,6 +21,8 @@
  */
 
 export const KEPT_MS = 30 * 24 * 3600 * 1000;
+/** What a receipt can tell at most of how much time went by since the one before. */
+const LONGEST_STEP_MS = 7 * 24 * 3600 * 1000;
 export const SHORT_OF_STORAGE = 0.8;
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 500;
@@ -604,7 +606,7 @@ export class Tablet extends EventTarget {
         } catch (no) {
           if (!(no instanceof Refused) || no.status !== 401) throw no;
           await this.rewind(0, await new Frontier().root());
-          await this.store.remember({ incarnations: {}, cursor: null, photosAgain: this.now().getTime() });
+          await this.store.remember({ incarnations: {}, cursor: null, photosAgain: await this.store.keys("photos", "sentAt", null) });
           return this.enrolWith(typed);
         }
         throw new Refused(409, { code: "known_tablet", detail: "The service knows this tablet; sync sends again what it lacks." });
@@ -916,8 +918,9 @@ export class Tablet extends EventTarget {
 
   /** Keeps a receipt: entries up to the frontier are confirmed, each with its outcome. */
   confirm(receipt, frontier) {
-    const at = this.now().getTime();
-    return this.stored(["entries", "receipts", "heads", "facts"], async ({ entries, receipts, heads, facts }) => {
+    return this.stored(["entries", "receipts", "heads", "photos", "facts"], async (stores) => {
+      const { entries, receipts, heads, photos, facts } = stores;
+      const at = await heardAt(stores, Date.parse(receipt.received_at));
       const outcomes = new Map(receipt.outcomes.map((each) => [each.seq, each]));
       const first = frontier.size - receipt.outcomes.length;
       const sent = receipt.outcomes.length ? await answered(entries.getAll(IDBKeyRange.bound(first, frontier.size, false, true))) : [];
@@ -931,7 +934,9 @@ export class Tablet extends EventTarget {
       const before = (await answered(facts.get("incarnations")))?.value ?? {};
       const told = Object.fromEntries(receipt.ledgers.map(({ ledger, incarnation }) => [ledger, incarnation]));
       // A backup was restored: which photos the service lacks, nobody says. Those that are there are only looked at again.
-      if (Object.keys(told).some((ledger) => (before[ledger] ?? told[ledger]) !== told[ledger])) putFacts(facts, { photosAgain: at });
+      if (Object.keys(told).some((ledger) => (before[ledger] ?? told[ledger]) !== told[ledger])) {
+        putFacts(facts, { photosAgain: await answered(photos.index("sentAt").getAllKeys()) });
+      }
       putFacts(facts, { confirmed: frontier.size, tip: { size: frontier.size, roots: frontier.roots }, incarnations: { ...before, ...told } });
     });
   }
@@ -952,7 +957,8 @@ export class Tablet extends EventTarget {
 
   /** Forgets what was confirmed more than thirty days ago, oldest first, keeping the tree's frontier. */
   async forget() {
-    const before = this.now().getTime() - KEPT_MS;
+    const { now, since } = await this.store.fact("clock");
+    const before = now - KEPT_MS;
     const from = await this.firstThatStays(before);
     const frontier = await this.frontierAtFloor(from);
     await this.store.change(["entries", "receipts", "heads", "photos", "facts"], async ({ entries, receipts, heads, photos, facts }) => {
@@ -962,6 +968,8 @@ export class Tablet extends EventTarget {
       }
       receipts.delete(IDBKeyRange.upperBound(before));
       for (const key of await answered(heads.index("at").getAllKeys(IDBKeyRange.upperBound(before)))) heads.delete(key);
+      // Some may bear a time of the tablet's own clock, by an older release: they are kept until thirty days after it.
+      if (since > before) return;
       for (const key of await answered(photos.index("sentAt").getAllKeys(IDBKeyRange.upperBound(before)))) photos.delete(key);
     });
   }
@@ -1036,9 +1044,10 @@ export class Tablet extends EventTarget {
 
   /** Sends the photos that wait, and after a restore those that were sent before; one that is refused for good keeps no other back. */
   async sendPhotos(counts) {
-    const again = await this.store.fact("photosAgain");
-    const sent = again ? await this.store.keys("photos", "sentAt", IDBKeyRange.upperBound(again)) : [];
-    for (const name of [...(await this.store.keys("photos", "state", "waiting")), ...sent]) {
+    const { now } = await this.store.fact("clock");
+    const left = await this.store.fact("photosAgain");
+    const again = new Set(typeof left === "number" ? await this.store.keys("photos", "sentAt", null) : left);
+    for (const name of [...(await this.store.keys("photos", "state", "waiting")), ...again]) {
       const photo = await this.store.get("photos", name);
       if (!photo) continue;
       let state = "sent";
@@ -1050,9 +1059,13 @@ export class Tablet extends EventTarget {
         state = no.code;
         counts.photosRefused += 1;
       }
-      await this.stored(["photos"], ({ photos }) => photos.put({ ...photo, state, sentAt: this.now().getTime() }));
+      again.delete(name);
+      await this.stored(["photos", "facts"], ({ photos, facts }) => {
+        photos.put({ ...photo, state, sentAt: now });
+        if (left) putFacts(facts, { photosAgain: [...again] });
+      });
     }
-    if (again) await this.store.remember({ photosAgain: null });
+    if (left) await this.store.remember({ photosAgain: null });
   }
 
   /**
@@ -1344,10 +1357,11 @@ class Prover {
     if (told.consistency === null) return true;
     await this.verifyGrowth(head, told, point);
     const newest = await this.newest(point);
+    const { now = 0 } = await this.store.fact("clock", {});
     await this.store.change(["heads"], ({ heads: store }) => {
       store.delete([head.ledger, head.incarnation, head.size, head.root]);
       // It grew between the two questions: what the head was linked to is itself still to be linked.
-      if (newest.size !== point.size || newest.root !== point.root) seeHeads(store, [point], this.tablet.now().getTime());
+      if (newest.size !== point.size || newest.root !== point.root) seeHeads(store, [point], now);
     });
     this.told.checkpoints += 1;
     return true;
@@ -1476,6 +1490,33 @@ async function keepFormer(facts, head) {
 
 function seeHeads(store, heads, at) {
   for (const { ledger, incarnation, size, root, checkpoint } of heads) if (size) store.put({ ledger, incarnation, size, root, checkpoint, at });
+}
+
+/** What is forgotten by age, and the time that it bears. */
+const TIMED = { entries: "confirmedAt", heads: "at", receipts: "at" };
+
+/**
+ * The time by the service's clock, moved on by a receipt: the tablet's own may be years wrong. Receipts are never taken to be more than a
+ * week apart: so a service with a wrong clock makes nothing be forgotten at once, and its next right receipt takes it back.
+ */
+async function heardAt(stores, heard) {
+  let clock = (await answered(stores.facts.get("clock")))?.value;
+  if (!clock) {
+    await retime(stores, heard);
+    clock = { now: heard, heard, since: heard };
+  }
+  const now = clock.now + Math.max(-LONGEST_STEP_MS, Math.min(LONGEST_STEP_MS, heard - clock.heard));
+  putFacts(stores.facts, { clock: { ...clock, now, heard } });
+  return now;
+}
+
+/** What an older release timed by the tablet's own clock is kept for thirty days from now on. */
+async function retime(stores, at) {
+  for (const [name, time] of Object.entries(TIMED)) {
+    const rows = await answered(stores[name].getAll());
+    stores[name].clear();
+    for (const [each, row] of rows.entries()) stores[name].put({ ...row, ...(row[time] && { [time]: at + each }) });
+  }
 }
 
 /** Whether a check holds; false where what it looks at has not even the form. */

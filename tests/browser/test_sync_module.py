@@ -181,6 +181,63 @@ def test_a_forged_statement_leads_to_no_key(page: Any, served: Served):
     assert page.evaluate(SYNC, "w")["states"] == ["recorded"]
 
 
+SYNC_IN = """async ([name, year]) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    const tablet = await Tablet.open(name, { attempts: 1, now: () => new Date(`${year}-11-21T09:00:00Z`) });
+    await tablet.sync();
+    const counts = {};
+    for (const store of ["entries", "receipts", "heads", "photos"]) counts[store] = (await tablet.store.all(store)).length;
+    return counts;
+}"""
+PHOTO = """async (name) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    await (await Tablet.open(name)).addPhoto(new Blob([Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 1, 2, 3, 4)]));
+}"""
+AS_OLDER = """async (name) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    const { store } = await Tablet.open(name);
+    await store.change(["entries", "receipts", "heads", "photos", "facts"], async (stores) => {
+        stores.facts.delete("clock");
+        for (const [name, time] of [["entries", "confirmedAt"], ["receipts", "at"], ["heads", "at"], ["photos", "sentAt"]]) {
+            const request = stores[name].getAll();
+            await new Promise((done) => { request.onsuccess = done; });
+            stores[name].clear();
+            for (const [each, row] of request.result.entries()) stores[name].put({ ...row, [time]: 1 + each });
+        }
+    });
+}"""
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_what_is_kept_is_kept_by_the_services_clock(page: Any, served: Served, older: bool):
+    """The tablet's clock is reset, and put right by the network; or an older release had timed by it."""
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(PHOTO, "w")
+    page.evaluate(MAKE, ["w", 2, GRID_A1])
+    all_of_it = {"entries": 2, "receipts": 1, "heads": 1, "photos": 1}
+    for year in (2020, 2026, 2040, 2026):
+        assert page.evaluate(SYNC_IN, ["w", year]) == all_of_it
+    if older:
+        page.evaluate(AS_OLDER, "w")
+    for _ in range(5):
+        served.city.clock.forward(days=5)
+        assert page.evaluate(SYNC_IN, ["w", 2040]) == all_of_it
+    for _ in range(2):
+        served.city.clock.forward(days=6)
+        counts = page.evaluate(SYNC_IN, ["w", 2020])
+    assert (counts["entries"], counts["receipts"], counts["photos"]) == (0, 0, 0)
+
+
+def test_a_service_whose_clock_is_years_wrong_makes_a_tablet_forget_nothing(page: Any, served: Served):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 2, GRID_A1])
+    page.evaluate(SYNC, "w")
+    right = served.city.clock.now
+    for year in (2060, 2026):
+        served.city.clock.now = right.replace(year=year)
+        assert len(page.evaluate(SYNC, "w")["states"]) == 2
+
+
 def test_the_tree_and_the_codes_are_those_of_the_reference_client(page: Any):
     made = page.evaluate(
         """async () => {

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.scope import Actor, Grant
-from service.tablet_client import Refused
+from service.tablet_client import Refused, Tablet
+from service.tablet_outbox import TIMED
 from tests.check import check_everything
 from tests.sync.town import A1, A2, B1, CATEGORY, COUNTY, OFFICER, SUB_A, SUB_B, Town, person
 
@@ -231,8 +232,9 @@ def test_confirmed_entries_are_kept_thirty_days_and_the_tree_goes_on(town: Town)
     for _ in range(3):
         li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
     li.sync()
-    town.clock.forward(days=29)
-    li.sync()
+    for _ in range(5):
+        town.clock.forward(days=6)
+        li.sync()
     assert len(li.outbox.entries()) == 3
     town.clock.forward(days=2)
     li.sync()
@@ -240,3 +242,50 @@ def test_confirmed_entries_are_kept_thirty_days_and_the_tree_goes_on(town: Town)
     li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
     assert li.sync().recorded == 1
     check_everything(town.gridtrail)
+
+
+def held(li: Tablet) -> tuple[int, int, int]:
+    """How many entries, receipts and checkpoints that are to be proved a tablet has."""
+    tables = ("entries", "receipts", "heads")
+    entries, receipts, heads = (li.outbox.db.execute(f"SELECT count(*) FROM {each}").fetchone()[0] for each in tables)
+    return entries, receipts, heads
+
+
+def test_a_tablet_whose_own_clock_is_years_wrong_forgets_nothing_too_soon(town: Town) -> None:
+    li = town.tablet("li")
+    for year in (2020, 2026, 2040, 2026):
+        li.wall = lambda year=year: town.clock.now.replace(year=year)
+        li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
+        li.sync()
+    assert held(li) == (4, 4, 4)
+    li.wall = lambda: town.clock.now.replace(year=2020)
+    for _ in range(6):
+        town.clock.forward(days=6)
+        li.sync()
+    assert held(li)[:2] == (0, 0)
+
+
+def test_a_service_whose_clock_is_years_wrong_makes_a_tablet_forget_nothing(town: Town) -> None:
+    li = town.tablet("li")
+    right = town.clock.now
+    for year in (2026, 2060, 2026, 2024, 2026):
+        town.clock.now = right.replace(year=year)
+        li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
+        li.sync()
+    assert len(li.outbox.entries()) == 5
+    assert li.outbox.now == right.timestamp()
+
+
+def test_what_an_older_release_timed_by_the_tablets_clock_is_kept_thirty_days_more(town: Town) -> None:
+    li = town.tablet("li")
+    li.record("visit.made", str(uuid4()), A1, {"household": "H", "outcome": "met"})
+    li.sync()
+    for table, column in TIMED:
+        li.outbox.db.execute(f"UPDATE {table} SET {column} = 1")
+    li.outbox.db.execute("DELETE FROM facts WHERE name = 'clock'")
+    li.sync()
+    assert held(li)[:2] == (1, 1)
+    for _ in range(6):
+        town.clock.forward(days=6)
+        li.sync()
+    assert held(li)[:2] == (0, 0)

@@ -244,7 +244,7 @@ def test_two_roots_for_one_size_are_found_though_one_was_in_a_receipt_only(town:
     other = forged(town, [b"x" * 32, *leaves_of(town)[1:]])
     root = other.split("\n")[2]
     with tablet.outbox.changing():
-        tablet.outbox.see([{**head, "root": root, "checkpoint": other}], 0.0)
+        tablet.outbox.see([{**head, "root": root, "checkpoint": other}])
     town.gridtrail.publisher.turn()
     with pytest.raises(OtherHistory, match="two trees of one size differ"):
         tablet.prove()
