@@ -186,7 +186,7 @@ class Tablet:
             else:
                 raise Refused(409, {"code": "known_tablet", "detail": "The service knows this tablet; sync sends again what it lacks."})
             self.outbox.rewind(0, EMPTY_ROOT)
-            self.outbox.remember(token=None, incarnations={}, cursor=None)
+            self.outbox.remember(token=None, incarnations={}, cursor=None, agreed=None)
             self.outbox.db.execute("UPDATE photos SET sent = 0")
         self._enrol(self.outbox.fact("url"), code, None)
 
@@ -279,7 +279,7 @@ class Tablet:
         """
         counts = dict.fromkeys(Synced.__slots__, 0)
         self._send_disclosures(counts, attempts=1)
-        most = self._batch_entries or min(self._limit("batch_entries"), 500)
+        most = self._most()
         while True:
             before = self.outbox.confirmed
             try:
@@ -300,6 +300,9 @@ class Tablet:
         self.outbox.forget()
         return Synced(**counts)
 
+    def _most(self) -> int:
+        return self._batch_entries or min(self._limit("batch_entries"), 500)
+
     def _after_refusal(self, no: Refused, most: int, counts: dict[str, int]) -> int:
         """Finds the way on after a refused batch: from the service's size, or with smaller batches."""
         if no.code == "sequence_gap":
@@ -308,6 +311,8 @@ class Tablet:
             return most
         if no.code in SMALLER and most > 1:
             return max(1, most // 2)
+        if "agreed" in no.facts:
+            self.outbox.remember(agreed=no.facts["agreed"])
         raise no
 
     def _upload(self, most: int) -> dict[str, Any]:
@@ -461,7 +466,17 @@ class Tablet:
         standing = self._ask("GET", "/v1/sync/standing", None, {}).json()
         if standing["status"] != "active":
             raise Refused(409, {"code": "set_aside", "detail": "The tablet was not reinstated."})
+        self._confirm_agreed(standing["size"])
         return self.outbox.adopt(Frontier(standing["size"], [base64.b64decode(root) for root in standing["frontier"]]))
+
+    def _confirm_agreed(self, size: int) -> None:
+        """Fetches the receipts of entries that both histories hold: sent once more under their old numbers, they are duplicates there."""
+        agreed, most = min(self.outbox.fact("agreed") or 0, size, self.outbox.size), self._most()
+        while (left := agreed - self.outbox.confirmed) > 0:
+            try:
+                self._upload(min(most, left))
+            except Refused as no:
+                most = self._after_refusal(no, most, {"rewound": 0})
 
     # ---- asking
 

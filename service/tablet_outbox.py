@@ -278,12 +278,16 @@ class Outbox:
             self.db.execute("DELETE FROM disclosures WHERE refused IS NOT NULL AND at < ?", (before,))
 
     def adopt(self, frontier: Frontier) -> int:
-        """Goes on from the service's history instead of one's own: what it has not confirmed is numbered anew. Gives how many."""
-        waiting = self.db.execute("SELECT bytes FROM entries WHERE seq >= ? ORDER BY seq", (self.confirmed,)).fetchall()
+        """Goes on from the service's history instead of one's own: what it has not confirmed is numbered anew. Gives how many.
+
+        A service that was restored from a backup meanwhile may have less than it confirmed.
+        """
+        first = min(self.confirmed, frontier.size)
+        waiting = self.db.execute("SELECT bytes FROM entries WHERE seq >= ? ORDER BY seq", (first,)).fetchall()
         with self.changing():
             self.db.execute("INSERT INTO other_history SELECT seq, bytes, outcome FROM entries")
             self.db.execute("DELETE FROM entries")
-            self.remember(floor=frontier.to_bytes().hex(), confirmed=frontier.size)
+            self.remember(floor=frontier.to_bytes().hex(), confirmed=frontier.size, agreed=None)
             for number, (raw,) in enumerate(waiting, frontier.size):
                 self.append(entry_bytes({**json.loads(raw), "seq": number}))
         return len(waiting)

@@ -6,6 +6,7 @@ another history than before (a fork). A fork is only said on the tablet's own si
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import orjson
@@ -67,12 +68,20 @@ def compare(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequenc
     return Continued(known, [], ours)
 
 
+def agreed(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequence[bytes]]) -> int:
+    """How many of the tablet's first entries are ours too, as far as a batch tells; 0 where its base already is not on our history."""
+    size = batch.seal.base_size
+    if size > ours.size or _frontier_at(size, ours, recorded).root() != batch.seal.base_root:
+        return 0
+    known = min(ours.size - size, len(batch.lines))
+    held = recorded(size, size + known - 1) if known else []
+    same = (leaf_hash(line.raw) == leaf for line, leaf in zip(batch.lines, held, strict=False))
+    return size + sum(takewhile(bool, same))
+
+
 def _judge(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequence[bytes]], same: bool, other: list[Line]) -> None:
     """Tells a damaged body from a fork. Returns where the batch is only old: all of it is known, and its seal is right."""
-    size = batch.seal.base_size
-    base = ours.copy() if size == ours.size else Frontier()
-    if size < ours.size:
-        base.extend(recorded(0, size - 1) if size else [])
+    base = _frontier_at(batch.seal.base_size, ours, recorded)
     if base.root() != batch.seal.base_root:
         raise Fork(other)
     base.extend(leaf_hashes([line.raw for line in batch.lines]))
@@ -80,6 +89,15 @@ def _judge(ours: Frontier, batch: Batch, recorded: Callable[[int, int], Sequence
         raise Damaged
     if not same:
         raise Fork(other)
+
+
+def _frontier_at(size: int, ours: Frontier, recorded: Callable[[int, int], Sequence[bytes]]) -> Frontier:
+    """Our frontier after the first entries, which is hashed again unless it is the present one."""
+    if size == ours.size:
+        return ours.copy()
+    frontier = Frontier()
+    frontier.extend(recorded(0, size - 1) if size else [])
+    return frontier
 
 
 def facts_of(line: bytes) -> dict[str, Any]:

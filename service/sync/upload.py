@@ -7,6 +7,7 @@ state is compared and moved on in the same transaction, and a commit whose answe
 import random
 import time
 from datetime import datetime
+from functools import partial
 from typing import Any, Never
 from uuid import UUID, uuid4
 
@@ -27,7 +28,7 @@ from service.sync.batch import Batch, Line
 from service.sync.clocks import Clocks, clocks_of
 from service.sync.deciding import Deciding, Shelf
 from service.sync.facts import act_of_the_service, forked_draft, standing_facts, uploaded_draft
-from service.sync.history import Continued, Damaged, Fork, Gap, compare, leaf_of
+from service.sync.history import Continued, Damaged, Fork, Gap, agreed, compare, leaf_of
 from service.sync.keeping import keep
 from service.sync.photos import write_uses
 from service.sync.reapplication import Reapplication
@@ -140,9 +141,9 @@ class Uploads:
     def _standing(self, state: State, batch: Batch) -> Continued:
         """The usual batch goes on from where we are, and needs nothing of the database. Entries that we hold never change."""
         if state.status == SET_ASIDE:
-            raise self._contradiction("set_aside", state, "An officer looks into it. What is on the tablet stays there.")
+            raise self._another_history("set_aside", state, batch, "An officer looks into it. What is on the tablet stays there.")
         try:
-            return compare(Frontier.from_bytes(state.frontier), batch, lambda first, last: self._leaves(state.tablet, first, last))
+            return compare(Frontier.from_bytes(state.frontier), batch, partial(self._leaves, state.tablet))
         except Gap as gap:
             raise self._contradiction("sequence_gap", state, f"Send from entry {state.size} on.") from gap
         except Damaged as damaged:
@@ -157,10 +158,15 @@ class Uploads:
             leaves += [leaf_of(row[4]) for row in page]
         return leaves
 
-    def _contradiction(self, code: str, state: State, detail: str) -> Problem:
+    def _contradiction(self, code: str, state: State, detail: str, **facts: Any) -> Problem:
         """A 409 with all that a tablet needs to find its place again."""
         with reading(self.database) as conn:
-            return Problem(code, detail, **standing_facts(self.ledgers.head(conn, state.ledger), state))
+            return Problem(code, detail, **standing_facts(self.ledgers.head(conn, state.ledger), state), **facts)
+
+    def _another_history(self, code: str, state: State, batch: Batch, detail: str) -> Problem:
+        """The same, with how far both histories are one: what is recorded already is not to be sent again under new numbers."""
+        both = agreed(Frontier.from_bytes(state.frontier), batch, partial(self._leaves, state.tablet))
+        return self._contradiction(code, state, detail, agreed=both)
 
     # ---- deciding
 
@@ -243,12 +249,12 @@ class Uploads:
             entries = [each for each in entries if each[0].stream not in told]
             drafts = [draft for draft, _ in entries]
             if not drafts and state.status == REVOKED:
-                raise self._contradiction("forked", state, "Both histories are kept; an officer looks into it.")
+                raise self._another_history("forked", state, batch, "Both histories are kept; an officer looks into it.")
             status = SET_ASIDE if state.status == ACTIVE else state.status
             _must_have_moved(move(conn.connection.driver_connection, state, ours.size, ours.to_bytes(), status))
             self.gridtrail.vault.keep(conn, [kept for _, kept in entries])
             self.ledgers.append(conn, state.ledger, [*drafts, forked_draft(state, batch.seal, act, ours, len(drafts))])
-        raise self._contradiction("forked", state, "Both histories are kept; an officer looks into it.")
+        raise self._another_history("forked", state, batch, "Both histories are kept; an officer looks into it.")
 
 
 def _must_have_moved(moved: Any) -> None:

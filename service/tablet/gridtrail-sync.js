@@ -606,7 +606,7 @@ export class Tablet extends EventTarget {
         } catch (no) {
           if (!(no instanceof Refused) || no.status !== 401) throw no;
           await this.rewind(0, await new Frontier().root());
-          await this.store.remember({ incarnations: {}, cursor: null, photosAgain: await this.store.keys("photos", "sentAt", null) });
+          await this.store.remember({ incarnations: {}, cursor: null, agreed: 0, photosAgain: await this.store.keys("photos", "sentAt", null) });
           return this.enrolWith(typed);
         }
         throw new Refused(409, { code: "known_tablet", detail: "The service knows this tablet; sync sends again what it lacks." });
@@ -838,6 +838,7 @@ export class Tablet extends EventTarget {
       return most;
     }
     if (SMALLER.has(no.code) && most > 1) return Math.max(1, Math.floor(most / 2));
+    if (no.facts.agreed >= 0) await this.store.remember({ agreed: no.facts.agreed });
     throw no;
   }
 
@@ -1131,13 +1132,34 @@ export class Tablet extends EventTarget {
   async adopt() {
     const standing = await readJson(await this.ask("GET", "/v1/sync/standing"));
     if (standing.status !== "active") throw new Refused(409, { code: "set_aside", detail: "The tablet was not reinstated." });
-    const adopted = await this.locked("sync", () => this.locked("record", () => this.adoptedOnce(standing)));
+    const adopted = await this.locked("sync", async () => {
+      await this.confirmAgreed(standing.size);
+      return this.locked("record", () => this.adoptedOnce(standing));
+    });
     this.tell("change");
     return adopted;
   }
 
+  /** Fetches the receipts of entries that both histories hold: sent once more under their old numbers, they are duplicates there. */
+  async confirmAgreed(size) {
+    const { limits } = await this.enrolment();
+    const agreed = Math.min(await this.store.fact("agreed", 0), size, await this.size());
+    let most = Math.min(limits.batch_entries, BATCH);
+    for (;;) {
+      const confirmed = await this.store.fact("confirmed", 0);
+      if (confirmed >= agreed) return;
+      try {
+        await this.uploadBatch(confirmed, Math.min(most, agreed - confirmed), limits);
+      } catch (no) {
+        if (!(no instanceof Refused)) throw no;
+        most = await this.afterRefusal(no, most, {});
+      }
+    }
+  }
+
   async adoptedOnce(standing) {
-    const confirmed = await this.store.fact("confirmed", 0);
+    // A service that was restored from a backup meanwhile may have less than it confirmed.
+    const confirmed = Math.min(await this.store.fact("confirmed", 0), standing.size);
     const old = await this.store.all("entries");
     const moved = [];
     for (const { toShow, shown, ...entry } of old.filter(({ seq }) => seq >= confirmed)) {
@@ -1150,7 +1172,7 @@ export class Tablet extends EventTarget {
       for (const entry of old) otherHistory.put(entry);
       entries.clear();
       for (const entry of moved) entries.add(entry);
-      putFacts(facts, { floor, tip: floor, confirmed: standing.size });
+      putFacts(facts, { floor, tip: floor, confirmed: standing.size, agreed: 0 });
     });
     return moved.length;
   }

@@ -238,6 +238,42 @@ def test_a_service_whose_clock_is_years_wrong_makes_a_tablet_forget_nothing(page
         assert len(page.evaluate(SYNC, "w")["states"]) == 2
 
 
+COPY = """async ([from, to]) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    const [live, image] = [await Tablet.open(from), await Tablet.open(to)];
+    for (const name of ["facts", "entries", "receipts", "heads"]) {
+        const rows = await live.store.all(name);
+        await image.store.change([name], (stores) => rows.forEach((row) => stores[name].put(row)));
+    }
+}"""
+ADOPT = """async (name) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    const tablet = await Tablet.open(name, { attempts: 1 });
+    const adopted = await tablet.adopt();
+    return { adopted, former: (await tablet.store.all("otherHistory")).map(({ state }) => state), waiting: await tablet.waiting() };
+}"""
+
+
+def test_what_both_histories_hold_is_not_sent_again_after_a_fork(page: Any, served: Served):
+    """The tablet is restored from an image: of 6 entries it believes 2 confirmed, and its number 5 is another."""
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(MAKE, ["w", 2, GRID_A1])
+    page.evaluate(SYNC, "w")
+    page.evaluate(MAKE, ["w", 3, GRID_A1])
+    page.evaluate(COPY, ["w", "image"])
+    for name in ("w", "image"):
+        page.evaluate(MAKE, [name, 1, GRID_A1])
+        told = page.evaluate(SYNC, name)
+    assert told["code"] == "forked"
+    tablet = page.evaluate("async () => (await (await import('/tablet/gridtrail-sync.js')).Tablet.open('w')).enrolment()")
+    city = served.city
+    city.gridtrail.inspection.change_tablet(city.root, tablet["ledger"], tablet["tablet"], "reinstate", {"reason": "looked into"})
+    assert page.evaluate(ADOPT, "image") == {"adopted": 1, "former": ["recorded"] * 5 + ["waiting"], "waiting": 1}
+    assert page.evaluate(SYNC, "image")["counts"]["recorded"] == 1
+    assert recorded(served) == 7
+    check_everything(city.gridtrail)
+
+
 def test_the_tree_and_the_codes_are_those_of_the_reference_client(page: Any):
     made = page.evaluate(
         """async () => {

@@ -1,11 +1,15 @@
 """A tablet that tells two histories: both are kept, it is set aside, and an officer lets it go on."""
 
+import json
+import sqlite3
+from uuid import uuid4
+
 import pytest
 
 from service.ledger.tree import Frontier, leaf_hash
 from service.scope import Actor, Grant
 from service.sync import upload
-from service.tablet_client import Refused, Tablet
+from service.tablet_client import Refused, Tablet, Unreachable
 from tests.check import check_everything
 from tests.sync.town import A1, OFFICER, SUB_A, Town, person
 
@@ -113,6 +117,99 @@ def test_a_tablet_restored_from_an_old_copy_goes_on_from_the_services_history(to
     assert tablet.sync().recorded == 1
     assert sorted(each["state"]["entry"]["data"]["household"] for each in town.uploaded()) == ["H-1", "H-2", "H-3"]
     check_everything(town.gridtrail)
+
+
+def passed(tablet: Tablet, patrol: str, first: int, count: int) -> None:
+    for each in range(first, first + count):
+        tablet.record("patrol.checkpoint_passed", patrol, A1, {"checkpoint": f"gate {each}"})
+
+
+@pytest.fixture
+def twin(town: Town) -> Tablet:
+    """A tablet restored from an image that is older than its last upload: of 6 entries it believes 2 confirmed, and its number 5 is another."""
+    tablet, patrol = town.tablet("li", "one.db"), str(uuid4())
+    tablet.record("patrol.started", patrol, A1, {})
+    passed(tablet, patrol, 1, 1)
+    tablet.sync()
+    passed(tablet, patrol, 2, 3)
+    image = sqlite3.connect(town.folder / "image.db")
+    tablet.outbox.db.backup(image)
+    image.close()
+    passed(tablet, patrol, 5, 1)
+    tablet.sync()
+    twin = Tablet(str(town.folder / "image.db"), **town.options())
+    passed(twin, patrol, 7, 1)
+    return twin
+
+
+def gates(town: Town) -> list[str]:
+    return [each["state"]["entry"]["data"]["checkpoint"] for each in town.uploaded() if each["topic"] == "patrol.checkpoint_passed"]
+
+
+def lose() -> None:
+    raise OSError("the answer is lost")
+
+
+OTHER = "SELECT outcome FROM other_history WHERE seq BETWEEN 2 AND 4 ORDER BY seq"
+GATES = [f"gate {each}" for each in (1, 2, 3, 4, 5, 7)]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_both_histories_hold_is_not_recorded_again(town: Town, twin: Tablet, lost: bool) -> None:
+    if lost:
+        # The answer that says what forked does not arrive; the next says that it is set aside, and how far both are one.
+        twin.attempts, town.network.after = 1, lose
+        with pytest.raises(Unreachable):
+            twin.sync()
+        town.network.after = lambda: None
+    with pytest.raises(Refused) as no:
+        twin.sync()
+    assert (no.value.code, no.value.facts["agreed"]) == ("set_aside" if lost else "forked", 5)
+    reinstate(town, twin.id)
+    twin.outbox.close()
+    twin = Tablet(str(town.folder / "image.db"), **town.options())
+    assert (twin.waiting(), twin.adopt()) == (4, 1)
+    assert twin.sync().recorded == 1
+    assert gates(town) == GATES
+    former = [json.loads(told)["first_outcome"] for (told,) in twin.outbox.db.execute(OTHER)]
+    assert former == ["recorded"] * 3, "the tablet heard what had become of them"
+    town.gridtrail.publisher.turn()
+    assert twin.prove().entries == 1
+    check_everything(town.gridtrail)
+
+
+def test_an_adoption_that_breaks_off_is_taken_up_again(town: Town, twin: Tablet) -> None:
+    with pytest.raises(Refused):
+        twin.sync()
+    reinstate(town, twin.id)
+    twin.attempts, twin._batch_entries = 1, 2
+    answers = iter([lambda: None, lambda: None])
+    town.network.after = lambda: next(answers, lose)()
+    with pytest.raises(Unreachable):
+        twin.adopt()
+    town.network.after = lambda: None
+    assert twin.waiting() == 2, "what was heard before stays"
+    assert twin.adopt() == 1
+    assert twin.sync().recorded == 1
+    assert gates(town) == GATES
+
+
+def test_a_service_that_does_not_say_how_far_both_agree_is_heard_as_before(town: Town, twin: Tablet) -> None:
+    with pytest.raises(Refused):
+        twin.sync()
+    twin.outbox.remember(agreed=None)
+    reinstate(town, twin.id)
+    assert (twin.adopt(), twin.sync().recorded) == (4, 4)
+
+
+def test_a_base_that_is_on_another_history_agrees_with_nothing(town: Town) -> None:
+    hand = town.hand("li")
+    hand.send([hand.entry(0)])
+    other = Frontier()
+    other.append(leaf_hash(hand.entry(0)))
+    assert hand.post(hand.body([hand.entry(1)], base=other)).json["agreed"] == 0
+    assert hand.post(hand.body([hand.entry(1)])).json["agreed"] == 1
+    assert hand.post(hand.body([hand.entry(5)], base=Frontier(5, [bytes(32), bytes(32)]))).json["agreed"] == 0
 
 
 def test_a_forked_entry_can_be_dismissed_by_an_officer(town: Town) -> None:
