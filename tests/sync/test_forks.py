@@ -126,7 +126,7 @@ def passed(tablet: Tablet, patrol: str, first: int, count: int) -> None:
 
 @pytest.fixture
 def twin(town: Town) -> Tablet:
-    """A tablet restored from an image that is older than its last upload: of 6 entries it believes 2 confirmed, and its number 5 is another."""
+    """A tablet restored from an old image: of 6 entries it believes 2 confirmed, and its number 5 is another than the one uploaded."""
     tablet, patrol = town.tablet("li", "one.db"), str(uuid4())
     tablet.record("patrol.started", patrol, A1, {})
     passed(tablet, patrol, 1, 1)
