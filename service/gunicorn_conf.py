@@ -73,16 +73,19 @@ _made = _metrics_folder()
 
 
 def on_starting(server: Any) -> None:
-    """Refuses to start on a database that is not durable, and makes the signing key before there are several who would."""
-    from service.database import DatabaseRefused
+    """Refuses to start on a database that is not durable, or without its signing key, which is made before there are several who would.
+
+    A database that is away is waited for.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from service.database import Busy
 
     pieces = _pieces(server)
     try:
         pieces.signer  # noqa: B018
         pieces.database  # noqa: B018
-    except DatabaseRefused:
-        raise
-    except Exception as away:
+    except (SQLAlchemyError, Busy) as away:
         server.log.warning("The database does not answer yet: %s", away)
 
 

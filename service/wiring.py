@@ -102,7 +102,8 @@ class Gridtrail:
     @cached_property
     def signing_key(self) -> keys.SigningKey:
         """The key that signs the ledgers' checkpoints."""
-        return keys.SigningKey(self.config.signing_key, self.config.signing_key_file, self.config.origin)
+        config = self.config
+        return keys.SigningKey(config.signing_key, config.signing_key_file, config.origin, lambda: self.watermark.has_signed())
 
     @property
     def signer(self) -> Signer:

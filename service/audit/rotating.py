@@ -19,7 +19,7 @@ from service.audit.tables import ROOT, published
 from service.database import reading
 from service.durable import sync, write_whole
 from service.imports.recording import terminal_actor
-from service.ledger.keys import KeyRefused, load_key, new_key
+from service.ledger.keys import KeyRefused, load_key, load_signer, new_key
 from service.ledger.note import Signer
 from service.ledger.rotation import Rotation
 
@@ -53,7 +53,7 @@ class Rotating:
         """Hands the key on, or finishes a rotation that was begun. Gives what is on record now that was not before.
 
         stolen: the old key is not to be believed beyond last_valid, the root log's size; the published one where it is not given.
-        KeyRefused: the key is not in a file.
+        KeyRefused: the key is not in a file, or its file is missing.
         """
         if self.config.signing_key:
             raise KeyRefused("The key is given by GRIDTRAIL_SIGNING_KEY; put it into the file of GRIDTRAIL_SIGNING_KEY_FILE first.")
@@ -70,7 +70,7 @@ class Rotating:
 
     def _begin(self, reason: str, last_valid: int | None) -> None:
         origin, now = self.config.origin, utc_text(self.gridtrail.clock())
-        old = Signer(origin, load_key(self.path))
+        old = load_signer("", self.path, origin, self.gridtrail.watermark.has_signed)
         self.next.unlink(missing_ok=True)
         new = Signer(origin, new_key(self.next))
         rotation = Rotation(origin, old.verifier, new.verifier, now, last_valid, reason)

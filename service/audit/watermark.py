@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from service.audit.held import held_origins
 from service.audit.journal import Journal, TwoRoots
-from service.audit.tables import heads_of
+from service.audit.tables import checkpoints, heads_of
 from service.audit.tiles import NotRecorded
 from service.database import is_memory, reading
 from service.ledger.keys import log_origin
@@ -74,8 +74,10 @@ class Watermark:
     def sign(self, heads: Sequence[Head | Appended], *, durably: bool = False) -> list[str]:
         """The signed checkpoints of committed heads, each journalled before. HistoryBehind where another root was signed for that size.
 
-        JournalRefused: nothing was signed.
+        JournalRefused, KeyRefused: nothing was signed.
         """
+        # Before the journal says that something was signed: the first key is made only where nothing was.
+        key = self.gridtrail.signer.private_key
         lines = [(self._origin(head.ledger, head.incarnation), head.size, head.root) for head in heads]
         try:
             self.journal.record(lines, durably=durably)
@@ -86,12 +88,20 @@ class Watermark:
         for head, (origin, _, _) in zip(heads, lines, strict=True):
             if origin in self.journal.halted:
                 raise HistoryBehind(head.ledger, self.journal.halted[origin], head.size)
-        key = self.gridtrail.signer.private_key
         return [Checkpoint(origin.decode(), size, root).sign(key) for origin, size, root in lines]
 
     def signer(self, log_name: str, incarnation: str) -> Signer:
         """The present key under the name of one incarnation of a log."""
         return Signer(self._origin(log_name, incarnation).decode(), self.gridtrail.signer.private_key)
+
+    def has_signed(self) -> bool:
+        """Whether this deployment has signed anything. The journal knows it of this machine; the database knows it of any."""
+        self.journal.keep_up()
+        if self.journal.floors:
+            return True
+        with reading(self.gridtrail.database) as conn:
+            # A database that was not upgraded yet has published nothing.
+            return sa.inspect(conn).has_table(checkpoints.name) and conn.scalar(sa.select(sa.exists().select_from(checkpoints))) is True
 
     # ---- looking
 

@@ -22,6 +22,7 @@ def command() -> None:
 def run() -> None:
     """Follow the ledgers until told to stop; publish, seal days of reads, end what is kept too long. Several share the work."""
     pieces = gridtrail()
+    pieces.signing_key.signer()  # KeyRefused ends it here: the publisher would only say it again and again.
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

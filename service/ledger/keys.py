@@ -4,6 +4,8 @@ import base64
 import os
 import stat
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,8 +28,14 @@ def new_key(path: str | Path) -> Ed25519PrivateKey:
 
 
 def private_text(path: str | Path) -> str:
-    """The text of a file that holds a key. KeyRefused where others can read the file too."""
-    with Path(path).open("rb") as file:
+    """The text of a file that holds a key. KeyRefused where others can read the file too, or we cannot."""
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115
+    except FileNotFoundError:
+        raise
+    except OSError as failed:
+        raise KeyRefused(f"{path} cannot be read: {failed.strerror}.") from failed
+    with file:
         others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
         if others:
             raise KeyRefused(f"{path} can be read by others; run: chmod 600 {path}")
@@ -60,8 +68,8 @@ class SigningKey:
 
     LOOK_S = 1.0
 
-    def __init__(self, value: str, path: str | Path, origin: str) -> None:
-        self.value, self.path, self.origin = value, Path(path), origin
+    def __init__(self, value: str, path: str | Path, origin: str, signed_before: Callable[[], bool]) -> None:
+        self.value, self.path, self.origin, self.signed_before = value, Path(path), origin, signed_before
         self._signer: Signer | None = None
         self._stood: tuple[int, int] | None = None
         self._look_at = 0.0
@@ -72,8 +80,9 @@ class SigningKey:
             self._look_at = time.monotonic() + self.LOOK_S
             stands = self._stands()
             if self._signer is None or stands != self._stood:
-                self._signer = load_signer(self.value, self.path, self.origin)
-                self._stood = self._stands()
+                self._signer = load_signer(self.value, self.path, self.origin, self.signed_before)
+                # As it stood before it was read: a rotation in between is seen at the next look.
+                self._stood = stands
         return self._signer
 
     def _stands(self) -> tuple[int, int] | None:
@@ -90,18 +99,26 @@ def seed_of(key: Ed25519PrivateKey) -> str:
     return base64.b64encode(key.private_bytes_raw()).decode()
 
 
-def load_signer(value: str, path: str | Path, origin: str) -> Signer:
-    """The service's signer under its origin: from the value if there is one, else from the file, which is made at the first start."""
+def load_signer(value: str, path: str | Path, origin: str, signed_before: Callable[[], bool]) -> Signer:
+    """The service's signer under its origin: from the value if there is one, else from the file, which is made at the first start.
+
+    KeyRefused where the file is missing and this deployment has signed before: nothing leads from the old key to one that is made silently.
+    """
     if value:
         return Signer(origin, parse_key(value))
+    with suppress(FileNotFoundError):
+        return Signer(origin, load_key(path))
+    if not signed_before():
+        with suppress(FileExistsError):
+            return Signer(origin, new_key(path))
     try:
+        # Another process of the same first start was quicker, and may have signed already: a key is in its file before it signs.
         return Signer(origin, load_key(path))
     except FileNotFoundError:
-        try:
-            return Signer(origin, new_key(path))
-        except FileExistsError:
-            # Another process of the same first start was quicker.
-            return Signer(origin, load_key(path))
+        raise KeyRefused(
+            f"The signing key {Path(path).absolute()} is missing, and this deployment has signed before. Bring the file back, or name the "
+            "right one in GRIDTRAIL_SIGNING_KEY_FILE; only where it is lost for ever, do as docs/audit.md says of a lost key."
+        ) from None
 
 
 def ledger_origin(origin: str, ledger: str, incarnation: str) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from service.audit.publishing import Publisher
 from service.audit.tables import ROOT, checkpoints, published, root_entries
 from service.database import reading, writing
-from service.ledger.keys import log_origin
+from service.ledger.keys import log_origin, new_key
 from service.ledger.note import Verifier, open_checkpoint
 from service.ledger.tree import leaf_hashes, root_of
 from service.wiring import Gridtrail
@@ -177,6 +177,7 @@ def test_a_head_that_contradicts_what_is_published_is_left_alone(town: Town, cap
 def test_another_key_signs_all_logs_anew_at_the_same_size(town: Town, tmp_path) -> None:
     town.gridtrail.publisher.turn()
     before = {log: stand(town, log) for log in (CITY, SUB_A, ROOT)}
+    new_key(tmp_path / "other.key")
     config = replace(town.gridtrail.config, signing_key_file=str(tmp_path / "other.key"))
     anew = Gridtrail(config, clock=town.clock, database=town.gridtrail.database)
     town.clock.forward(seconds=60)

@@ -13,6 +13,7 @@ from service.audit.tables import ROOT, published, root_entries
 from service.audit.tiles import tiles
 from service.audit.watermark import Behind
 from service.database import Busy, is_sqlite, open_database, reading, writing
+from service.ledger.keys import KeyRefused
 from service.ledger.store import HistoryBehind, Ledgers
 from service.ledger.tables import TRIGGERS, events, ledgers
 from service.ledger.tree import Frontier, leaf_hashes
@@ -77,6 +78,49 @@ def test_a_receipt_is_in_the_journal_before_it_leaves(town: Town, monkeypatch) -
     sync(town)
     head = heads(town)[SUB_A]
     assert Gridtrail(town.gridtrail.config).watermark.floor(SUB_A, head.incarnation) == (head.size, head.root)
+
+
+@pytest.mark.parametrize("lost", ["nothing else", "the journal too", "the database too"])
+def test_a_signing_key_that_is_missing_is_never_made_anew(town: Town, tmp_path: Path, sqlite_template: Path, lost: str) -> None:
+    """A process that starts without the file, perhaps on another machine, signs nothing and journals nothing until it is back."""
+    sync(town)
+    town.gridtrail.publisher.turn()
+    key, moved, journal = (Path(tmp_path, name) for name in ("signing.key", "moved.key", "signed.journal"))
+    key.rename(moved)
+    database = town.gridtrail.database
+    if lost == "the journal too":
+        journal.unlink()
+    elif lost == "the database too":
+        database = open_database(f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'empty.db')}")
+    before = journal.read_bytes() if journal.exists() else b""
+    started = Gridtrail(town.gridtrail.config, clock=town.clock, database=database)
+    for asked in (lambda: started.signer, lambda: started.watermark.sign(heads(town).values())):
+        with pytest.raises(KeyRefused, match="this deployment has signed before"):
+            asked()
+    assert not key.exists()
+    assert journal.read_bytes() == before
+    moved.rename(key)
+    assert started.signer.verifier == town.gridtrail.signer.verifier
+    if database is not town.gridtrail.database:
+        database.dispose()
+
+
+def test_an_upload_without_the_signing_key_gets_its_receipt_when_the_key_is_back(town: Town, tmp_path: Path) -> None:
+    tablet = sync(town)
+    (tmp_path / "signing.key").rename(tmp_path / "moved.key")
+    town.gridtrail.__dict__.pop("signing_key")
+    batch = [tablet.entry(3)]
+    answer = tablet.send(batch)
+    assert (answer.status_code, answer.json["code"]) == (503, "key_store_unavailable")
+    (tmp_path / "moved.key").rename(tmp_path / "signing.key")
+    assert tablet.send(batch).status_code == 200
+
+
+def test_a_first_signature_makes_its_key_before_the_journal_speaks_of_it(town: Town, tmp_path: Path) -> None:
+    assert not (tmp_path / "signing.key").exists()
+    (note,) = town.gridtrail.watermark.sign([heads(town)[SUB_A]])
+    assert (tmp_path / "signing.key").exists()
+    assert another_process(town).watermark.sign([heads(town)[SUB_A]]) == [note]
 
 
 def test_no_journal_no_receipt_and_the_same_batch_gets_it_later(town: Town, monkeypatch) -> None:

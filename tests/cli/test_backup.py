@@ -81,6 +81,27 @@ def test_a_database_is_moved_without_new_names_where_nothing_was_lost(
     assert _size(pieces(database_url=here)) == before + 1
 
 
+def test_on_another_machine_all_is_restored_and_nothing_is_signed_until_the_key_is_brought_back(
+    seeded: Terminal, pieces: Callable[..., Gridtrail], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces(database_url=f"sqlite:///{tmp_path}/demo.db").publisher.turn()
+    key = seeded("keys", "show").output
+    saved = tmp_path / "saved"
+    seeded("backup", saved)
+    another = tmp_path / "another"
+    another.mkdir()
+    monkeypatch.chdir(another)
+    there = {"GRIDTRAIL_DATABASE_URL": f"sqlite:///{another}/other.db"}
+    seeded("restore", saved, **there)
+    seeded("ledger", "continue", "--new-incarnation", *WHY, "zhao", **there)
+    for asked in (("keys", "show"), ("engine", "run")):
+        refused = seeded(*asked, code=1, **there).output
+        assert f"{another}/var/signing.key is missing, and this deployment has signed before" in refused
+    (another / "var").mkdir(exist_ok=True)
+    shutil.copy2(tmp_path / "var/signing.key", another / "var")
+    assert seeded("keys", "show", **there).output == key
+
+
 def test_new_names_are_given_only_where_that_is_said(seeded: Terminal) -> None:
     assert "--new-incarnation" in seeded("ledger", "continue", *WHY, "zhao", code=2).output
     assert "none goes on" in seeded("ledger", "continue", "--new-incarnation", *WHY, "zhao").output

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from service.audit.journal import Journal
 from service.cli import main
 from service.ledger.keys import load_key
 from service.ledger.note import Verifier
@@ -39,3 +40,15 @@ def test_what_cannot_be_is_a_sentence(deployment: Path) -> None:
     refused = run("rotate", "--reason", " ")
     assert refused.exit_code == 1
     assert not (deployment / "signing.key.rotations").exists()
+
+
+def test_a_missing_key_is_handed_on_by_nobody(deployment: Path) -> None:
+    run("show")
+    (deployment / "signing.key").unlink()
+    Journal(deployment / "signed.journal").record([(b"gridtrail.example/ledger/411502001/0011223344556677", 1, bytes(32))])
+    for words in (["show"], ["rotate", "--reason", "yearly"]):
+        refused = run(*words)
+        assert (refused.exit_code, "is missing, and this deployment has signed before" in refused.output) == (1, True)
+    assert not (deployment / "signing.key").exists()
+    assert run("new", "--file", str(deployment / "signing.key")).exit_code == 0
+    assert run("rotate", "--reason", "yearly").exit_code == 0

@@ -18,10 +18,12 @@ from bench.load import free_port
 from projections import READ_MODELS
 from projections.tables import PROGRESS
 from service import problems
+from service.audit.journal import Journal
 from service.cli.serve import gunicorn_command
 from service.config import Config
 from service.database import Busy, reading, writing
 from service.lag import lags
+from service.ledger.keys import new_key
 from service.wiring import Gridtrail, make_app
 from tests.web.city import CITY, SUBDISTRICT_B, City, build
 
@@ -230,6 +232,7 @@ def test_two_gunicorn_processes_are_counted_together_and_lose_no_count_when_they
         **os.environ,
         "GRIDTRAIL_DATABASE_URL": sqlite_url,
         "GRIDTRAIL_SIGNING_KEY_FILE": str(tmp_path / "signing.key"),
+        "GRIDTRAIL_WATERMARK_FILE": str(tmp_path / "signed.journal"),
         "GRIDTRAIL_LOG_FORMAT": "json",
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "counts"),
     }
@@ -261,6 +264,31 @@ def test_two_gunicorn_processes_are_counted_together_and_lose_no_count_when_they
     lines = (tmp_path / "log").read_text().splitlines()
     assert lines
     assert all(json.loads(line)["event"] for line in lines)
+
+
+def test_a_server_whose_signing_key_cannot_be_used_does_not_start_and_says_why(sqlite_url: str, tmp_path: Path):
+    key, journal = tmp_path / "signing.key", tmp_path / "signed.journal"
+    environment = {
+        **os.environ,
+        "GRIDTRAIL_DATABASE_URL": sqlite_url,
+        "GRIDTRAIL_SIGNING_KEY_FILE": str(key),
+        "GRIDTRAIL_WATERMARK_FILE": str(journal),
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "counts"),
+    }
+    command = gunicorn_command(Config(port=free_port(), workers=1, threads=4))
+
+    def said() -> str:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode
+        return done.stderr
+
+    new_key(key)
+    key.chmod(0o640)
+    assert f"Error: {key} can be read by others; run: chmod 600 {key}" in said()
+    key.unlink()
+    Journal(journal).record([(b"gridtrail.example/ledger/411502001/0011223344556677", 1, bytes(32))])
+    assert f"Error: The signing key {key} is missing, and this deployment has signed before." in said()
+    assert not key.exists()
 
 
 def fetch(port: int, path: str) -> tuple[int, str]:
