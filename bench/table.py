@@ -96,7 +96,7 @@ def _engine(found: Found) -> Iterator[Line]:
         for name, what, floor in FOLDING:
             own, both, clock = (statistics.median(each[time] for each in figures[name]) for time in ("own", "all", "clock"))
             beside = f"with the database's time {_plain(both)}, by the clock {_plain(clock)}; bare loop {_plain(bare)}"
-            yield Line(f"{what}, {store}, events/s of a core", own, floor, False, beside, told, whole)
+            yield Line(f"{what}, {store}, events/s of a core", own, floor, False, beside, told if name != "follow" else "Engine", whole)
 
 
 def _city_day(found: Found) -> Iterator[Line]:
