@@ -36,7 +36,8 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     """A fresh city behind a real socket."""
-    city = build(f"sqlite:///{tmp_path}/gridtrail.db", tmp_path)
+    # What a page shows is the matter here, not who is turned away: a browser asks for many things at once, of a machine that may be busy.
+    city = build(f"sqlite:///{tmp_path}/gridtrail.db", tmp_path, slots=16, wait_for_slot_s=1.0)
     publish_books(city.gridtrail, list(shipped_items()))
     city.catch_up()
     served = Served(city)
@@ -86,7 +87,7 @@ def console(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def opened(name: str, address: str = "", language: str = "en") -> Any:
-        context = browser.new_context()
+        context = browser.new_context(timezone_id="Asia/Shanghai")
         contexts.append(context)
         context.set_default_timeout(ANSWER_MS)
         context.clock.install(time=served.city.clock.now)
