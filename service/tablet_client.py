@@ -25,6 +25,7 @@ from service.ledger.note import BadNote, Checkpoint, PrivateKey, Verifier, open_
 from service.ledger.rotation import MOST_STATEMENTS, Trusted, follow
 from service.ledger.tree import EMPTY_ROOT, Frontier
 from service.sync.codes import proof_text
+from service.tablet_answers import ENROLLED, FORMS, TAKEN, fits
 from service.tablet_outbox import LostHistory, OtherHistory, Outbox, entry_bytes
 from service.tablet_proving import Proved, prove
 
@@ -165,12 +166,10 @@ class Tablet:
         asked = {"code": code, "public_key": public, "proof": proof, "algorithm": self.outbox.fact("algorithm"), "label": label}
         body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
         self.at("enrolling")
-        answer = self._ask("POST", "/v1/tablets/enrolments", body, {"Content-Type": "application/json"}, token=False)
+        told = self._told("POST", "/v1/tablets/enrolments", body, {"Content-Type": "application/json"}, token=False)
         self.at("enrolled")
-        names = ("tablet", "token", "origin", "ledger", "area", "person", "ledger_origin", "checkpoint_key", "limits")
-        told = answer.json()
         with self.outbox.changing():
-            self.outbox.remember(**{name: told[name] for name in names})
+            self.outbox.remember(**{name: told[name] for name in (*ENROLLED, "limits")})
 
     def enrol_again(self, code: str) -> None:
         """After a restore of a backup that is older than the enrolment: enrols with a new code and the same key, and sends all anew.
@@ -179,7 +178,7 @@ class Tablet:
         """
         if self.outbox.fact("token"):
             try:
-                self._ask("GET", "/v1/sync/standing", None, {})
+                self._told("GET", "/v1/sync/standing", None, {})
             except Refused as no:
                 if no.status != 401:
                     raise
@@ -335,7 +334,7 @@ class Tablet:
         if self.compress:
             body, headers["Content-Encoding"] = gzip.compress(body, compresslevel=6, mtime=0), "gzip"
         self.at("sending")
-        receipt: dict[str, Any] = self._ask("POST", "/v1/sync/batches", body, headers).json()
+        receipt = self._told("POST", "/v1/sync/batches", body, headers)
         self.at("sent")
         self._check(receipt, base, size, root)
         self.outbox.confirm(size, receipt)
@@ -368,7 +367,7 @@ class Tablet:
         try:
             return _opened(note, origin, self._trusted())
         except BadNote:
-            told = self._ask("GET", "/log/keys", None, {}, token=False).json()
+            told = self._told("GET", "/log/keys", None, {}, token=False)
             service = self.outbox.fact("ledger_origin").split("/ledger/", 1)[0]
             before = self._trusted()
             after = follow(told["rotations"][:MOST_STATEMENTS], service, before)
@@ -394,13 +393,13 @@ class Tablet:
             self.at("disclosing")
             body = json.dumps({"items": items}, ensure_ascii=False).encode()
             try:
-                answer = self._ask("PUT", "/v1/sync/disclosures", body, {"Content-Type": "application/json"}, attempts=attempts).json()
+                told = self._told("PUT", "/v1/sync/disclosures", body, {"Content-Type": "application/json"}, attempts=attempts)
             except (Refused, Unreachable) as no:
                 if isinstance(no, Refused) and no.status == 413 and most > 1:
                     most = max(1, most // 2)
                     continue
                 return
-            outcomes = answer.get("items", [])
+            outcomes = told["items"]
             if [each["digest"] for each in outcomes] != [digest_of(each["disclosure"]) for each in items]:
                 return
             self.at("disclosed")
@@ -416,7 +415,7 @@ class Tablet:
         for (name,) in self.outbox.db.execute(waiting).fetchall():
             (content,) = self.outbox.db.execute("SELECT content FROM photos WHERE sha256 = ?", (name,)).fetchone()
             try:
-                self._ask("PUT", f"/v1/photos/{name}", content, {"Content-Type": "application/octet-stream"})
+                answer = self._ask("PUT", f"/v1/photos/{name}", content, {"Content-Type": "application/octet-stream"})
             except Refused as no:
                 if no.status not in FOR_GOOD:
                     raise
@@ -424,6 +423,8 @@ class Tablet:
                     self.outbox.db.execute("INSERT INTO refused_photos VALUES (?, ?)", (name, no.code))
                 refused += 1
                 continue
+            if answer.body:
+                raise Unreachable("Somebody else answered in place of the service.")
             with self.outbox.changing():
                 self.outbox.db.execute("UPDATE photos SET sent = 1 WHERE sha256 = ?", (name,))
             sent += 1
@@ -443,7 +444,7 @@ class Tablet:
         while True:
             asked = {"since": self.outbox.fact("cursor"), "min_position": min_position}
             query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
-            page = self._ask("GET", f"/v1/sync/changes{'?' + query if query else ''}", None, {}).json()
+            page = self._told("GET", f"/v1/sync/changes{'?' + query if query else ''}", None, {})
             self.at("downloaded")
             self.outbox.take_page(page)
             count += len(page["items"])
@@ -457,13 +458,13 @@ class Tablet:
         name, kind = (case, "case") if case else (household, "visit")
         query = urlencode({"case" if case else "household": name})
         headers = {"Gridtrail-Purpose": quote(purpose)} if purpose else {}
-        told = self._ask("GET", f"/v1/sync/personal?{query}", None, headers).json()["items"]
+        told = self._told("GET", f"/v1/sync/personal?{query}", None, headers)["items"]
         self.outbox.keep_personal(kind, str(name), told)
         return list(told)
 
     def adopt(self) -> int:
         """After an officer reinstated a forked tablet: goes on from the service's history. Gives how many entries were numbered anew."""
-        standing = self._ask("GET", "/v1/sync/standing", None, {}).json()
+        standing = self._told("GET", "/v1/sync/standing", None, {})
         if standing["status"] != "active":
             raise Refused(409, {"code": "set_aside", "detail": "The tablet was not reinstated."})
         self._confirm_agreed(standing["size"])
@@ -480,10 +481,17 @@ class Tablet:
 
     # ---- asking
 
+    def _told(self, method: str, path: str, body: bytes | None, headers: dict[str, str], **how: Any) -> dict[str, Any]:
+        """What the service says. Unreachable where the answer has not the form of one: it is not the service's."""
+        told: dict[str, Any] = self._ask(method, path, body, headers, **how).json()
+        if not fits(told, FORMS[path.partition("?")[0]]):
+            raise Unreachable(f"{method} {path}: the answer cannot be read.")
+        return told
+
     def _ask(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str], *, token: bool = True, attempts: int | None = None
     ) -> Answer:
-        """One request, tried again with growing, random pauses while that can help."""
+        """One request, tried again with growing, random pauses while that can help. A no counts only if it is a problem document."""
         sent = {**headers, **({"Authorization": f"Bearer {self.outbox.fact('token')}"} if token else {})}
         said = "no answer"
         attempts = attempts or self.attempts
@@ -494,12 +502,11 @@ class Tablet:
             except OSError as lost:
                 said = str(lost) or "no answer"
             else:
-                if 200 <= answer.status < 300:
+                if answer.status in TAKEN:
                     return answer
                 problem = answer.json()
-                if answer.status not in AGAIN and not (isinstance(problem, dict) and problem.get("code") in DAMAGED):
-                    raise Refused(answer.status, problem if isinstance(problem, dict) else {})
-                if isinstance(problem, dict) and problem.get("code") in SMALLER:
+                code = problem["code"] if fits(problem, {"code": str}) else None
+                if code in SMALLER or (code and answer.status not in AGAIN and code not in DAMAGED):
                     raise Refused(answer.status, problem)
                 said, wait = f"status {answer.status}", _retry_after(answer.headers)
             if attempt + 1 < attempts:

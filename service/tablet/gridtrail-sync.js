@@ -34,6 +34,7 @@ const EVERY_MS = 5 * 60_000;
 const RECONNECT_MS = 3000;
 const BATCH = 500;
 const SMALL_BATCH = 8;
+const TAKEN = new Set([200, 201]);
 const AGAIN = new Set([408, 425, 429, 500, 502, 503, 504]);
 const DAMAGED = new Set(["root_mismatch", "length_mismatch", "no_seal", "bad_gzip"]);
 const SMALLER = new Set(["too_large", "too_many_entries", "too_slow"]);
@@ -602,7 +603,7 @@ export class Tablet extends EventTarget {
     return this.locked("enrol", () =>
       this.locked("sync", async () => {
         try {
-          await this.ask("GET", "/v1/sync/standing");
+          await this.standing();
         } catch (no) {
           if (!(no instanceof Refused) || no.status !== 401) throw no;
           await this.rewind(0, await new Frontier().root());
@@ -626,7 +627,7 @@ export class Tablet extends EventTarget {
     const proof = toBase64(await signedBy(keys, `gridtrail-enrol/1\n${code}\n${publicKey}\n`));
     const body = utf8.encode(JSON.stringify({ code, public_key: publicKey, proof, algorithm: algorithmOf(keys), ...(label && { label }) }));
     const answer = await this.ask("POST", "/v1/tablets/enrolments", body, { headers: JSON_TYPE, withToken: false });
-    await this.store.remember({ enrolment: await readJson(answer), ...facts });
+    await this.store.remember({ enrolment: await readJson(answer, ...ENROLLED), ...facts });
     this.tell("change");
   }
 
@@ -866,7 +867,7 @@ export class Tablet extends EventTarget {
     const plain = joined(...[...lines, utf8.encode(JSON.stringify(seal))].flatMap((line) => [line, utf8.encode("\n")]));
     const { body, encoding } = await gzipped(plain);
     const answer = await this.ask("POST", "/v1/sync/batches", body, { headers: { "Content-Type": "application/x-ndjson", ...encoding } });
-    const receipt = await readJson(answer);
+    const receipt = await readJson(answer, "size", "root", "outcomes", "ledgers", "received_at");
     await this.check(receipt, base, frontier.size, root);
     await this.confirm(receipt, frontier);
     return receipt;
@@ -874,8 +875,9 @@ export class Tablet extends EventTarget {
 
   /** A receipt counts only if it speaks of every entry that was sent, and the ledgers' signatures are the service's. */
   async check(receipt, base, size, root) {
-    const sequences = receipt.outcomes?.map(({ seq }) => seq) ?? [];
-    if (!Array.isArray(receipt.ledgers) || sequences.length !== size - base || sequences.some((seq, at) => seq !== base + at) || !(receipt.size >= size)) {
+    const sequences = receipt.outcomes.map(({ seq }) => seq);
+    const timed = Date.parse(receipt.received_at) > 0;
+    if (!timed || sequences.length !== size - base || sequences.some((seq, at) => seq !== base + at) || !(receipt.size >= size)) {
       throw new Unreachable("The receipt does not speak of the entries that were sent.");
     }
     if (receipt.size === size && !sameBytes(fromBase64(receipt.root), root)) {
@@ -905,9 +907,9 @@ export class Tablet extends EventTarget {
       return await openCheckpoint(note, origin, known.key, ...known.earlier);
     } catch (fault) {
       if (!(fault instanceof OtherHistory)) throw fault;
-      const told = await readJson(await this.ask("GET", "/log/keys", null, { withToken: false }));
+      const told = await readJson(await this.ask("GET", "/log/keys", null, { withToken: false }), "rotations");
       try {
-        const after = await followed((told.rotations ?? []).slice(0, MOST_STATEMENTS), pattern.split("/ledger/", 1)[0], known);
+        const after = await followed(told.rotations.slice(0, MOST_STATEMENTS), pattern.split("/ledger/", 1)[0], known);
         if (sameBytes(after.key, known.key)) throw fault;
         await this.store.remember({ handedOn: { from, ...after } });
         return await openCheckpoint(note, origin, after.key, ...after.earlier);
@@ -1012,7 +1014,7 @@ export class Tablet extends EventTarget {
       const body = utf8.encode(JSON.stringify({ items: part.map(({ subject, area, disclosure }) => ({ subject, area, disclosure })) }));
       let told;
       try {
-        told = await readJson(await this.ask("PUT", "/v1/sync/disclosures", body, { headers: JSON_TYPE, attempts }));
+        told = await readJson(await this.ask("PUT", "/v1/sync/disclosures", body, { headers: JSON_TYPE, attempts }), "items");
       } catch (no) {
         if (no instanceof Refused && no.status === 413 && most > 1) {
           most = Math.max(1, Math.floor(most / 2));
@@ -1021,7 +1023,7 @@ export class Tablet extends EventTarget {
         if (no instanceof Refused || no instanceof Unreachable) return;
         throw no;
       }
-      const outcomes = told.items ?? [];
+      const outcomes = told.items;
       if (outcomes.length !== part.length || outcomes.some(({ digest }, at) => digest !== part[at].digest)) return;
       await this.settle(part, outcomes, counts);
       waiting = waiting.slice(part.length);
@@ -1053,7 +1055,8 @@ export class Tablet extends EventTarget {
       if (!photo) continue;
       let state = "sent";
       try {
-        await this.ask("PUT", `/v1/photos/${name}`, photo.content, { headers: { "Content-Type": "application/octet-stream" } });
+        const answer = await this.ask("PUT", `/v1/photos/${name}`, photo.content, { headers: { "Content-Type": "application/octet-stream" } });
+        if (await answer.text().catch(() => "cut short")) throw new Unreachable(NOT_READ);
         counts.photos += 1;
       } catch (no) {
         if (!(no instanceof Refused) || !PHOTO_FOR_GOOD.has(no.status)) throw no;
@@ -1089,8 +1092,7 @@ export class Tablet extends EventTarget {
     let count = 0;
     for (;;) {
       const cursor = await this.store.fact("cursor");
-      const page = await readJson(await this.ask("GET", `/v1/sync/changes${cursor ? `?since=${encodeURIComponent(cursor)}` : ""}`));
-      if (!Array.isArray(page.items) || !page.next || !page.upload) throw new Unreachable("What the service sent cannot be read.");
+      const page = await readJson(await this.ask("GET", `/v1/sync/changes${cursor ? `?since=${encodeURIComponent(cursor)}` : ""}`), "items", "next", "upload");
       await this.stored(["items", "personal", "facts"], ({ items, personal, facts }) => {
         if (page.reset) {
           items.clear();
@@ -1117,7 +1119,7 @@ export class Tablet extends EventTarget {
   async askPersonal({ case: one, household, purpose }) {
     const query = new URLSearchParams(one ? { case: one } : { household });
     const headers = purpose ? { "Gridtrail-Purpose": encodeURIComponent(purpose) } : {};
-    const { items: values } = await readJson(await this.ask("GET", `/v1/sync/personal?${query}`, null, { headers }));
+    const { items: values } = await readJson(await this.ask("GET", `/v1/sync/personal?${query}`, null, { headers }), "items");
     const [kind, id] = one ? ["case", one] : ["visit", household];
     await this.stored(["personal"], ({ personal }) => personal.put({ kind, id, values }));
     return values;
@@ -1128,9 +1130,13 @@ export class Tablet extends EventTarget {
     return (await this.store.get("personal", one ? ["case", one] : ["visit", household]))?.values ?? null;
   }
 
+  async standing() {
+    return readJson(await this.ask("GET", "/v1/sync/standing", null, { attempts: Math.min(2, this.attempts) }), "status", "size", "frontier");
+  }
+
   /** After an officer reinstated a forked tablet: goes on from the service's history. Gives how many entries were numbered anew. */
   async adopt() {
-    const standing = await readJson(await this.ask("GET", "/v1/sync/standing"));
+    const standing = await this.standing();
     if (standing.status !== "active") throw new Refused(409, { code: "set_aside", detail: "The tablet was not reinstated." });
     const adopted = await this.locked("sync", async () => {
       await this.confirmAgreed(standing.size);
@@ -1291,9 +1297,10 @@ export class Tablet extends EventTarget {
         if (globalThis.navigator && navigator.onLine === false) break;
         continue;
       }
-      if (answer.ok) return answer;
+      if (TAKEN.has(answer.status)) return answer;
       const facts = (await answer.json().catch(() => null)) ?? {};
-      if (SMALLER.has(facts.code) || (!AGAIN.has(answer.status) && !DAMAGED.has(facts.code))) throw new Refused(answer.status, facts);
+      // A no counts only if it is a problem document: others may answer in the service's place, as networks do that want a login.
+      if (SMALLER.has(facts.code) || (facts.code && !AGAIN.has(answer.status) && !DAMAGED.has(facts.code))) throw new Refused(answer.status, facts);
       last = new Unreachable(`The service says ${answer.status} ${facts.code ?? ""}.`, retryAfter(answer));
     }
     throw last;
@@ -1405,21 +1412,18 @@ class Prover {
     const body = utf8.encode(JSON.stringify(asked));
     let told;
     try {
-      told = await readJson(await this.tablet.ask("POST", "/v1/sync/proofs", body, { headers: JSON_TYPE, attempts: 2 }));
+      told = await readJson(await this.tablet.ask("POST", "/v1/sync/proofs", body, { headers: JSON_TYPE, attempts: 2 }), "checkpoint", "consistency", "entries");
     } catch (no) {
       if (!(no instanceof Refused) || no.status !== 404) throw no;
       if (no.code === "not_published" || (await this.lost())) return null;
       throw new OtherHistory(`The service does not know entries of ledger ${this.ledger} that its receipts named.`);
-    }
-    if (typeof told.checkpoint !== "string" || told.consistency === undefined || !Array.isArray(told.entries)) {
-      throw new Unreachable("The service's answer to a question for proofs cannot be read.");
     }
     return told;
   }
 
   /** Whether the service has fewer entries of this tablet than it confirmed: it was restored from a backup since the last sync. */
   async lost() {
-    const { size } = await readJson(await this.tablet.ask("GET", "/v1/sync/standing", null, { attempts: 2 }));
+    const { size } = await this.tablet.standing();
     return size < (await this.store.fact("confirmed", 0));
   }
 
@@ -1575,10 +1579,14 @@ function retryAfter(answer) {
   return /^[0-9]{1,9}$/.test(said) ? Math.min(1000 * Number(said), LONGEST_RETRY_MS) : 0;
 }
 
-/** The JSON object of an answer; Unreachable where the answer was cut short or is none. */
-async function readJson(answer) {
+const NOT_READ = "The service's answer cannot be read.";
+const ENROLLED = ["tablet", "token", "origin", "ledger_origin", "checkpoint_key", "limits"];
+const LISTS = new Set(["items", "outcomes", "ledgers", "entries", "rotations", "frontier"]);
+
+/** The JSON object of an answer; Unreachable where it was cut short, or lacks what it is read for: then it is not the service's. */
+async function readJson(answer, ...names) {
   const told = await answer.json().catch(() => null);
-  if (told === null || typeof told !== "object") throw new Unreachable("The service's answer cannot be read.");
+  if (names.some((name) => (LISTS.has(name) ? !Array.isArray(told?.[name]) : told?.[name] === undefined))) throw new Unreachable(NOT_READ);
   return told;
 }
 

@@ -87,7 +87,11 @@ export function CasePhotos({ names, of }) {
     setWrong("");
     try {
       const found = [];
-      for (const name of names) found.push(URL.createObjectURL(await (await tablet.value.ask("GET", `/v1/photos/${name}${of ? `?of=${of}` : ""}`)).blob()));
+      for (const name of names) {
+        const blob = await (await tablet.value.ask("GET", `/v1/photos/${name}${of ? `?of=${of}` : ""}`)).blob();
+        if (!blob.type.startsWith("image/")) throw new Error(blob.type);
+        found.push(URL.createObjectURL(blob));
+      }
       setUrls(found);
     } catch {
       setWrong(t("report.photoAway"));

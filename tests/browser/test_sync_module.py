@@ -1,6 +1,7 @@
 """gridtrail-sync.js in a real browser against the real service: the protocol as a tablet app lives it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -238,6 +239,54 @@ def test_a_service_whose_clock_is_years_wrong_makes_a_tablet_forget_nothing(page
         assert len(page.evaluate(SYNC, "w")["states"]) == 2
 
 
+LOGIN = {"status": 200, "content_type": "text/html", "body": "<h1>Welcome to the hotel</h1>"}
+PORTALS = [LOGIN, {**LOGIN, "status": 403}, {**LOGIN, "status": 413}, {**LOGIN, "body": ""}, {"status": 200, "json": {"login": "/"}}]
+PORTALS += [{"status": 200, "json": []}, {"status": 422, "json": {"error": "login"}}]
+
+
+def answering(portal: dict[str, Any]) -> Any:
+    return lambda route: route.fulfill(**portal)
+
+
+@pytest.mark.parametrize("path", ["sync/disclosures", "sync/batches", "photos", "sync/changes", "sync/proofs"])
+def test_the_page_of_a_network_that_wants_a_login_is_no_answer(page: Any, served: Served, path: str):
+    page.evaluate(ENROL, ["w", served.code("li")])
+    page.evaluate(PHOTO, "w")
+    page.evaluate(MAKE, ["w", 2, GRID_A1])
+    wanted = page.evaluate(SYNC, "w") if path == "sync/proofs" else None
+    said = '[{ subject: crypto.randomUUID(), field: "need_voiced", value: "a lift" }]'
+    page.evaluate(f"""async () => {{
+        const tablet = await (await import("/tablet/gridtrail-sync.js")).Tablet.open("w");
+        await tablet.record("visit.made", crypto.randomUUID(), "{GRID_A1}", {{ household: "H-1", outcome: "met" }}, {{ personal: {said} }});
+    }}""")
+    for portal in PORTALS:
+        if path == "photos" and portal.get("body") == "":
+            continue
+        page.route(re.compile(f"/v1/{path}"), answering(portal))
+        fault = page.evaluate(PROVE, "w") if path == "sync/proofs" else page.evaluate(SYNC, "w").get("fault")
+        assert fault == (None if path == "sync/disclosures" else "Unreachable"), portal
+        page.unroute_all()
+        left = page.evaluate(LEFT, "w")
+        assert path != "photos" or left["photos"] == ["waiting"], portal
+        assert path != "sync/disclosures" or left["disclosures"] == ["waiting"], portal
+        assert path != "sync/batches" or left["waiting"] == 3, portal
+    assert wanted is None or wanted["states"] == ["recorded"] * 2
+    assert set(page.evaluate(SYNC, "w")["states"]) == {"recorded"}
+    assert page.evaluate(LEFT, "w") == {"waiting": 0, "photos": ["sent"], "disclosures": [], "faults": 0}
+
+
+LEFT = """async (name) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    const tablet = await Tablet.open(name);
+    const [photos, disclosures] = [await tablet.store.all("photos"), await tablet.store.all("disclosures")];
+    const states = (rows) => rows.map(({ state }) => state);
+    const faults = (await tablet.faults()).length;
+    return { waiting: await tablet.waiting(), photos: states(photos), disclosures: states(disclosures), faults };
+}"""
+PROVE = """async (name) => {
+    const { Tablet } = await import("/tablet/gridtrail-sync.js");
+    return (await Tablet.open(name, { attempts: 1 })).prove().then(() => "none", (fault) => fault.name);
+}"""
 COPY = """async ([from, to]) => {
     const { Tablet } = await import("/tablet/gridtrail-sync.js");
     const [live, image] = [await Tablet.open(from), await Tablet.open(to)];

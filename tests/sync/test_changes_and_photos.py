@@ -1,12 +1,13 @@
 """What tablets download, and who may see which photo."""
 
 import hashlib
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from service.scope import Actor, Grant
-from service.tablet_client import Refused, Tablet
+from service.tablet_client import Answer, Refused, Tablet, Unreachable
 from service.tablet_outbox import TIMED
 from tests.check import check_everything
 from tests.sync.town import A1, A2, B1, CATEGORY, COUNTY, OFFICER, SUB_A, SUB_B, Town, person
@@ -289,3 +290,37 @@ def test_what_an_older_release_timed_by_the_tablets_clock_is_kept_thirty_days_mo
         town.clock.forward(days=6)
         li.sync()
     assert held(li)[:2] == (0, 0)
+
+
+class Portal:
+    """A network that answers some requests itself, until somebody has logged in."""
+
+    def __init__(self, network: Any, path: str, answer: Answer) -> None:
+        self.network, self.path, self.answer = network, path, answer
+
+    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        return self.answer if self.path in url else self.network.send(method, url, headers, body)
+
+
+PAGE = b"<h1>Welcome to the hotel</h1>"
+PAGES = [(200, PAGE), (302, b""), (403, PAGE), (413, PAGE), (422, b'{"error":"login"}'), (200, b"{}"), (200, b"[]"), (204, PAGE)]
+
+
+@pytest.mark.parametrize(("status", "body"), PAGES)
+def test_the_page_of_a_network_that_wants_a_login_is_no_answer(quiet_town: Town, status: int, body: bytes) -> None:
+    li = quiet_town.tablet("li", attempts=1)
+    visit = {"household": "H", "outcome": "met"}
+    li.record("visit.made", str(uuid4()), A1, visit, personal={"need_voiced": "a lift"})
+    name = li.add_photo(JPEG + uuid4().bytes)
+    asks = [("/sync/batches", li.sync), ("/v1/photos", li.sync), ("/sync/standing", li.adopt), ("/sync/changes", li.download)]
+    for path, ask in [*asks, ("/sync/personal", lambda: li.fetch_personal(household="H")), ("/sync/proofs", li.prove)]:
+        li.transport = Portal(quiet_town.network, path, Answer(status, {}, body))
+        with pytest.raises(Unreachable):
+            ask()
+        assert li.outbox.db.execute("SELECT sent FROM photos WHERE sha256 = ?", (name,)).fetchone() == (0,)
+    assert li.outbox.db.execute("SELECT count(*) FROM refused_photos").fetchone() == (0,)
+    li.record("visit.made", str(uuid4()), A1, visit, personal={"need_voiced": "a lift"})
+    li.transport = Portal(quiet_town.network, "/sync/disclosures", Answer(status, {}, body))
+    assert (li.sync().photos, len(li.outbox.disclosures(9))) == (1, 1)
+    li.transport = quiet_town.network
+    assert li.sync().disclosures == 1
