@@ -46,6 +46,9 @@ MIXED = 0.15
 whichever has time to accept it. So no process is crowded for long while another is not."""
 OPEN = ("/health", "/ready", "/metrics", "/docs", "/openapi.json")
 """Never turned away: they are few, cheap, or what operators look at when all else is full."""
+OF_THE_PAGES = ("/tablet/", "/console/", "/pages/", "/texts/", "/vendor/")
+"""The pages' files, read and never turned away: they come from memory, and a page of which half is there helps nobody. A browser asks for
+dozens at once, and after that only whether they changed."""
 
 BATCH = Lane("batches", 0, 1.0, 1.0, single=True)
 WRITE = Lane("writes", 0, 1.0, 1.0)
@@ -56,7 +59,7 @@ PAST = Lane("pasts", 1, 0.25, 0.5)
 
 def lane_of(method: str, path: str, query: str = "") -> Lane | None:
     """The lane of a request, None where it is open to all."""
-    if path.startswith(OPEN):
+    if path.startswith(OPEN) or (method in ("GET", "HEAD") and (path == "/" or path.startswith(OF_THE_PAGES))):
         return None
     if "as_of=" in query and path.startswith("/v1/cases"):
         return PAST

@@ -5,6 +5,9 @@ import { signal, useEffect, useRef, useState } from "../pages/ui.js";
 const KEPT_AS = "gridtrail:session";
 const PAGE = 500;
 const SOON_MS = 15_000;
+/** Who is not admitted asks so often again, where that is wanted in so few seconds: before a list asks anew by itself. */
+const TIMES_AGAIN = 2;
+const MOST_WAIT_S = 3;
 
 /** An answer that is no success. fields: {name: sentence}; current: the version that a case has now, where it was changed meanwhile. */
 export class Problem extends Error {
@@ -59,7 +62,7 @@ setInterval(() => session.value && new Date(session.value.expires_at) <= new Dat
 /** Logs in; Problem wrong_login or too_many_attempts where that is refused. */
 export async function login(name, password) {
   const { body: issued } = await send("POST", "/v1/sessions", { login: name, password });
-  const me = await answered(await fetch("/v1/me", { headers: { Authorization: `Bearer ${issued.token}` } }));
+  const me = await answered(await asked("/v1/me", { headers: { Authorization: `Bearer ${issued.token}` } }));
   begin({ token: issued.token, person: issued.person, login: name, name: me.label || name, grants: me.grants, expires_at: issued.expires_at });
   tabs.postMessage({ begun: session.value });
 }
@@ -83,10 +86,31 @@ export function addressOf(path, query = {}) {
   return said.length ? `${path}?${new URLSearchParams(said)}` : path;
 }
 
-async function asked(path, { purpose, version, etag, ...options } = {}) {
+/** The answer. Where all places were taken nothing was done: so what was asked, also to record, is asked again when that is wanted. */
+async function asked(path, said = {}) {
+  const person = session.value?.person;
+  for (let again = 0; ; again += 1) {
+    const answer = await askedOnce(path, said);
+    const wait_s = again < TIMES_AGAIN && (await toWait(answer));
+    if (!wait_s) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * (wait_s + Math.random())));
+    // Nobody speaks for another person, who may have logged in meanwhile.
+    if (session.value?.person !== person) return answer;
+  }
+}
+
+/** Seconds until one may come again; null where that is no use. */
+async function toWait(answer) {
+  if (answer.status !== 503) return null;
+  const wait_s = Number(answer.headers.get("Retry-After"));
+  const { code } = await answer.clone().json().catch(() => ({}));
+  return code === "overloaded" && wait_s <= MOST_WAIT_S ? wait_s : null;
+}
+
+async function askedOnce(path, { purpose, version, etag, ...options }) {
   const token = session.value?.token;
   const headers = { ...options.headers };
-  if (token) headers.Authorization = `Bearer ${token}`;
+  if (token) headers.Authorization ??= `Bearer ${token}`;
   if (purpose) headers["Gridtrail-Purpose"] = encodeURIComponent(purpose);
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
   if (etag) headers["If-None-Match"] = etag;

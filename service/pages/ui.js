@@ -14,14 +14,25 @@ export const LANGUAGES = { zh: "中文", en: "English" };
 export const language = signal(localStorage.getItem("gridtrail:language") ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
 const catalogue = signal({});
 
-/** Takes the texts of a language; of those, only the part that the page names in data-texts of its <html>. */
+/** Takes the texts of a language; of those, only the part that the page names in data-texts of its <html>. Those before stay until then. */
 export async function speak(chosen) {
-  const answer = await fetch(`../texts/${document.documentElement.dataset.texts ?? ""}${chosen}.json`);
-  catalogue.value = await answer.json();
+  catalogue.value = await textsOf(chosen);
   language.value = chosen;
   localStorage.setItem("gridtrail:language", chosen);
   document.documentElement.lang = chosen === "zh" ? "zh-CN" : "en";
   document.title = t("app.name");
+}
+
+/** The texts, asked for again where something else came, as from a proxy while the service starts. */
+async function textsOf(chosen) {
+  let status;
+  for (const pause of [0, 1000, 3000]) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    const answer = await fetch(`../texts/${document.documentElement.dataset.texts ?? ""}${chosen}.json`);
+    if (answer.ok) return answer.json();
+    status = answer.status;
+  }
+  throw new Error(`no texts in ${chosen}: ${status}`);
 }
 
 /** A text in the chosen language, with its {names} filled in. */

@@ -4,7 +4,6 @@ import hashlib
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from flask import Response, request
 
@@ -43,28 +42,25 @@ def _of_the_tablet(content: bytes) -> bytes:
 
 
 @cache
+def _files(folder: str) -> dict[str, tuple[bytes, str, str]]:
+    """Content, media type and ETag of all that a folder has to serve, by name. Nothing is kept of a name that a stranger makes up."""
+    contents = {each.name: each.read_bytes() for each in files("service").joinpath(folder).iterdir() if each.is_file()}
+    if folder == "texts":
+        contents |= {PART + name: _of_the_tablet(content) for name, content in contents.items()}
+    kinds = {name: MEDIA_TYPES.get(name.rpartition(".")[2]) for name in contents}
+    return {name: (contents[name], kind, hashlib.sha256(contents[name]).hexdigest()[:32]) for name, kind in kinds.items() if kind}
+
+
 def _file(folder: str, name: str) -> tuple[bytes, str, str] | None:
     """Content, media type and ETag of a file that is there to be served, None for any other name."""
-    media_type = MEDIA_TYPES.get(name.rpartition(".")[2])
-    is_part = folder == "texts" and name.startswith(PART)
-    found = {each.name: each for each in files("service").joinpath(folder).iterdir()}.get(name.removeprefix(PART) if is_part else name)
-    if media_type is None or found is None:
-        return None
-    content = _of_the_tablet(found.read_bytes()) if is_part else found.read_bytes()
-    return content, media_type, hashlib.sha256(content).hexdigest()[:32]
+    return _files(folder).get(name)
 
 
 @cache
 def _release() -> str:
     """A digest over every file that the tablet keeps on the device."""
-    found = [
-        _file(folder, each.name) for folder in OF_THE_TABLET for each in sorted(files("service").joinpath(folder).iterdir(), key=_name)
-    ]
-    return hashlib.sha256("\n".join(each[2] for each in found if each).encode()).hexdigest()[:32]
-
-
-def _name(each: Any) -> str:
-    return str(each.name)
+    tags = [tag for folder in OF_THE_TABLET for _, (_, _, tag) in sorted(_files(folder).items())]
+    return hashlib.sha256("\n".join(tags).encode()).hexdigest()[:32]
 
 
 def _answer(folder: str, name: str) -> Response:

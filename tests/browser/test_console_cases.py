@@ -141,6 +141,27 @@ def test_a_case_that_somebody_changed_meanwhile_is_decided_anew(served: Served, 
     assert served.city.client("zhao").get(f"/v1/cases/{case}").json["holder"] == GRID_A2
 
 
+def test_who_is_turned_away_for_a_moment_comes_again_by_itself(served: Served, console: Any):
+    case = reported(served, "a loose shutter")
+    page, once = console("zhao"), set()
+
+    def turn_away(route: Any) -> None:
+        asked = f"{route.request.method} {route.request.url}"
+        if asked in once:
+            return route.continue_()
+        once.add(asked)
+        said = {"status": 503, "code": "overloaded", "title": "More is asked than can be done now"}
+        return route.fulfill(status=503, headers={"Retry-After": "1"}, content_type="application/problem+json", body=json.dumps(said))
+
+    page.route("**/v1/**", turn_away)
+    page.goto(f"{served.url}/console/#/case/{case}")
+    page.get_by_role("button", name="Accept").click()
+    page.locator("form.step").get_by_role("button", name="Accept").click()
+    page.get_by_role("listitem").filter(has_text="Accepted").wait_for()
+    assert any(each.startswith("POST") for each in once)
+    check_everything(served.city.gridtrail)
+
+
 def test_many_cases_are_sent_on_each_with_the_own_result(served: Served, console: Any):
     kept, moved = reported(served, "first of two"), reported(served, "second of two")
     page = console("zhao", "cases?text=of+two")

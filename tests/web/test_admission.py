@@ -82,6 +82,16 @@ def crowd(slots: int = 2, room: int = 2, wait_s: float = 60.0) -> Iterator[Crowd
         ("POST", "/v1/sessions", QUERY),
         ("GET", "/health/live", None),
         ("GET", "/metrics", None),
+        ("GET", "/", None),
+        ("GET", "/console/app.js", None),
+        ("HEAD", "/tablet/", None),
+        ("GET", "/tablet/release.json", None),
+        ("GET", "/pages/ui.js", None),
+        ("GET", "/texts/tablet-zh.json", None),
+        ("GET", "/vendor/preact.js", None),
+        ("POST", "/console/app.js", WRITE),
+        ("GET", "/v1/base-map", QUERY),
+        ("GET", "/v1/tablets", QUERY),
     ],
 )
 def test_every_request_has_its_lane(method: str, path: str, lane: Lane | None):
@@ -282,6 +292,7 @@ def test_an_overloaded_service_says_so_and_goes_on_afterwards(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["X-Request-ID"] in capsys.readouterr().out
     assert city.client().get("/health/live").status_code == 200
+    assert city.client().get("/console/app.js").status_code == 200
     assert b'gridtrail_turned_away_total{code="overloaded",lane="queries"}' in city.app.test_client().get("/metrics").data
     for turn in held:
         admission_of(city).gate.leave(turn)
