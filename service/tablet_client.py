@@ -185,7 +185,7 @@ class Tablet:
             else:
                 raise Refused(409, {"code": "known_tablet", "detail": "The service knows this tablet; sync sends again what it lacks."})
             self.outbox.rewind(0, EMPTY_ROOT)
-            self.outbox.remember(token=None, incarnations={}, cursor=None, agreed=None)
+            self.outbox.remember(token=None, incarnations={}, cursor=None, agreed=None, forked=None)
             self.outbox.db.execute("UPDATE photos SET sent = 0")
         self._enrol(self.outbox.fact("url"), code, None)
 
@@ -276,6 +276,9 @@ class Tablet:
 
         Even with nothing to send one empty batch goes out: so a tablet learns that the service lost entries.
         """
+        if self.outbox.fact("forked"):
+            # Sent once more, what the officer has just reinstated would be set aside once more.
+            raise Refused(409, {"code": "forked", "detail": "An officer looks into it; adopt() goes on once the tablet is reinstated."})
         counts = dict.fromkeys(Synced.__slots__, 0)
         self._send_disclosures(counts, attempts=1)
         most = self._most()
@@ -312,6 +315,8 @@ class Tablet:
             return max(1, most // 2)
         if "agreed" in no.facts:
             self.outbox.remember(agreed=no.facts["agreed"])
+        if no.code == "forked":
+            self.outbox.remember(forked=True)
         raise no
 
     def _upload(self, most: int) -> dict[str, Any]:

@@ -287,7 +287,7 @@ class Outbox:
         with self.changing():
             self.db.execute("INSERT INTO other_history SELECT seq, bytes, outcome FROM entries")
             self.db.execute("DELETE FROM entries")
-            self.remember(floor=frontier.to_bytes().hex(), confirmed=frontier.size, agreed=None)
+            self.remember(floor=frontier.to_bytes().hex(), confirmed=frontier.size, agreed=None, forked=None)
             for number, (raw,) in enumerate(waiting, frontier.size):
                 self.append(entry_bytes({**json.loads(raw), "seq": number}))
         return len(waiting)

@@ -607,7 +607,7 @@ export class Tablet extends EventTarget {
         } catch (no) {
           if (!(no instanceof Refused) || no.status !== 401) throw no;
           await this.rewind(0, await new Frontier().root());
-          await this.store.remember({ incarnations: {}, cursor: null, agreed: 0, photosAgain: await this.store.keys("photos", "sentAt", null) });
+          await this.store.remember({ incarnations: {}, cursor: null, agreed: 0, trouble: null, photosAgain: await this.store.keys("photos", "sentAt", null) });
           return this.enrolWith(typed);
         }
         throw new Refused(409, { code: "known_tablet", detail: "The service knows this tablet; sync sends again what it lacks." });
@@ -801,6 +801,9 @@ export class Tablet extends EventTarget {
   }
 
   async upload() {
+    const { code } = (await this.store.fact("trouble")) ?? {};
+    // Sent once more, what the officer has just reinstated would be set aside once more: adopt() goes on.
+    if (code === "forked") throw new Refused(409, { code, detail: "An officer looks into it; adopt() goes on once the tablet is reinstated." });
     const none = { recorded: 0, duplicate: 0, refused: 0, photos: 0, photosRefused: 0 };
     const counts = { ...none, disclosures: 0, disclosuresRefused: 0, batches: 0, rewound: 0 };
     const limits = (await this.enrolment()).limits;
@@ -1178,7 +1181,7 @@ export class Tablet extends EventTarget {
       for (const entry of old) otherHistory.put(entry);
       entries.clear();
       for (const entry of moved) entries.add(entry);
-      putFacts(facts, { floor, tip: floor, confirmed: standing.size, agreed: 0 });
+      putFacts(facts, { floor, tip: floor, confirmed: standing.size, agreed: 0, trouble: null });
     });
     return moved.length;
   }

@@ -317,6 +317,7 @@ def test_what_both_histories_hold_is_not_sent_again_after_a_fork(page: Any, serv
     tablet = page.evaluate("async () => (await (await import('/tablet/gridtrail-sync.js')).Tablet.open('w')).enrolment()")
     city = served.city
     city.gridtrail.inspection.change_tablet(city.root, tablet["ledger"], tablet["tablet"], "reinstate", {"reason": "looked into"})
+    assert page.evaluate(SYNC, "image")["code"] == "forked", "and what the officer did is not undone by a tablet that syncs by itself"
     assert page.evaluate(ADOPT, "image") == {"adopted": 1, "former": ["recorded"] * 5 + ["waiting"], "waiting": 1}
     assert page.evaluate(SYNC, "image")["counts"]["recorded"] == 1
     assert recorded(served) == 7

@@ -113,6 +113,9 @@ def test_a_tablet_restored_from_an_old_copy_goes_on_from_the_services_history(to
     with pytest.raises(Refused):
         tablet.adopt()
     reinstate(town, tablet.id)
+    with pytest.raises(Refused) as no:
+        tablet.sync()
+    assert no.value.code == "forked", "and what the officer did is not undone by a tablet that syncs by itself"
     assert tablet.adopt() == 1
     assert tablet.sync().recorded == 1
     assert sorted(each["state"]["entry"]["data"]["household"] for each in town.uploaded()) == ["H-1", "H-2", "H-3"]
