@@ -38,7 +38,8 @@ function useCase(id, at) {
         if (!current) return;
         if (problem.code === "read_model_behind") again = setTimeout(() => setTurn({ ...turn }), SOON_MS);
         else tell((before) => ({ ...before, problem }));
-      });
+      })
+      .finally(() => (turn.over = !again));
     return () => {
       current = false;
       clearTimeout(again);
@@ -46,7 +47,8 @@ function useCase(id, at) {
   }, [id, turn]);
   useEffect(() => {
     if (hasRole("auditor")) return undefined;
-    const timer = setInterval(() => document.visibilityState === "visible" && setTurn({}), EVERY_MS);
+    // What was just recorded is waited for to its end: a look in between would find what was there before, and leave it at that.
+    const timer = setInterval(() => document.visibilityState === "visible" && setTurn((before) => (before.over ? {} : before)), EVERY_MS);
     return () => clearInterval(timer);
   }, [id]);
   return { ...told, reload: (position) => setTurn({ position, anew: true }) };

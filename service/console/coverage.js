@@ -124,6 +124,7 @@ function OneDay({ area, day, total }) {
   const many = (total?.due ?? 0) > MOST_ON_A_MAP;
   useEffect(() => {
     let wanted = true;
+    tell({ grids: null, problem: null });
     if (many) return undefined;
     const period = { area, from_day: day, to_day: day };
     Promise.all([allOf("/v1/areas", { area, level: "grid", day }), allOf("/v1/coverage/days", period)]).then(
@@ -139,6 +140,7 @@ function OneDay({ area, day, total }) {
     <h2 id="one-day">${t("coverage.on_day", { day: showDay(day) })}</h2>
     <p role="status">${t("coverage.rate", { patrolled: showNumber(total?.patrolled ?? 0), due: showNumber(total?.due ?? 0), share: share(total?.patrolled ?? 0, total?.due ?? 0) })}</p>
     <${Trouble} problem=${problem} />
+    ${!many && !grids && !problem && html`<p aria-busy="true">${t("console.loading")}</p>`}
     ${many && html`<${Empty}>${t("coverage.too_many", { most: showNumber(MOST_ON_A_MAP) })}<//>`}
     ${grids && html`<${Map} label=${t("coverage.map", { day: showDay(day) })} areas=${grids} look=${look} />`}
     ${grids && html`<div class="toolbar"><span class="end"><${Exports} name=${`coverage-${day}`} columns=${mapColumns(day)} rows=${grids} formats=${["geojson"]} /></span></div>`}

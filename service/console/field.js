@@ -37,7 +37,7 @@ export function usePages(path, query) {
   return { first: data, items, next: last?.next ?? null, more, busy, problem: problem ?? fault, loading, reload: again };
 }
 
-const PATIENCE = [0, 200, 400, 800, 1600];
+const PATIENCE = [0, 200, 400, 800, 1600, 3200, 6400];
 
 /** Waits, bounded, until what was just recorded stands where a path reads it. saved: {ledger, position} of the answer. */
 export async function settled(path, saved, query = {}) {

@@ -13,7 +13,7 @@ from service.imports.recording import publish_books
 from tests.browser.serving import ANSWER_MS, CHROMIUM, Served, launch, log_in
 from tests.web.city import PASSWORD, build
 
-__all__ = ["Served"]
+__all__ = ["Served", "held_back"]
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 GRAVE = ("serious", "critical")
@@ -53,6 +53,22 @@ def context(browser: Any) -> Iterator[Any]:
     context.set_default_timeout(ANSWER_MS)
     yield context
     context.close()
+
+
+def held_back(page: Any, part: str) -> Callable[[], None]:
+    """Keeps what a page asks of an address with this part on its way until what is given back is called."""
+    waiting: list[Any] = []
+    gone = threading.Event()
+    page.route(lambda url: part in url, lambda route: route.continue_() if gone.is_set() else waiting.append(route))
+
+    def let_go() -> None:
+        while not waiting:
+            page.wait_for_timeout(10)
+        gone.set()
+        for each in waiting:
+            each.continue_()
+
+    return let_go
 
 
 @pytest.fixture

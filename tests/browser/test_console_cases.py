@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.browser.conftest import Served
+from tests.browser.conftest import Served, held_back
 from tests.check import check_everything
 from tests.web.city import COMMUNITY_A, GRID_A1, GRID_A2, GRID_B1, PASSWORD
 
@@ -156,10 +157,25 @@ def test_who_is_turned_away_for_a_moment_comes_again_by_itself(served: Served, c
     page.route("**/v1/**", turn_away)
     page.goto(f"{served.url}/console/#/case/{case}")
     page.get_by_role("button", name="Accept").click()
+    page.locator("form.step textarea").fill("on my way")
     page.locator("form.step").get_by_role("button", name="Accept").click()
-    page.get_by_role("listitem").filter(has_text="Accepted").wait_for()
+    page.get_by_role("listitem").filter(has_text="on my way").wait_for()
     assert any(each.startswith("POST") for each in once)
     check_everything(served.city.gridtrail)
+
+
+def test_what_was_just_recorded_is_waited_for_though_the_page_would_look_again(served: Served, console: Any):
+    case = reported(served, "a swing without a seat")
+    page = console("zhao", f"case/{case}")
+    page.get_by_role("button", name="Accept").click()
+    page.route(re.compile(f"/v1/cases/{case}$"), lambda route: route.fulfill(status=304))
+    answers = held_back(page, f"/v1/cases/{case}?min_position=")
+    page.locator("form.step textarea").fill("on my way")
+    page.locator("form.step").get_by_role("button", name="Accept").click()
+    page.get_by_role("status").filter(has_text="Recorded at").wait_for()
+    page.clock.fast_forward(A_WHILE_MS)
+    answers()
+    page.get_by_role("listitem").filter(has_text="on my way").wait_for()
 
 
 def test_many_cases_are_sent_on_each_with_the_own_result(served: Served, console: Any):

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from service.tablet_client import Refused, Tablet
-from tests.browser.conftest import Served
+from tests.browser.conftest import Served, held_back
 from tests.check import check_everything
 from tests.web.city import CANARY, CITY, COUNTY, GRID_A1, GRID_A2, GRID_B1, SUBDISTRICT_A, person_id
 
@@ -52,6 +52,16 @@ def desk(console: Any, served: Served) -> Any:
 
 def row(page: Any, words: str) -> Any:
     return page.get_by_role("row").filter(has_text=words)
+
+
+def follows(served: Served, words: Any) -> None:
+    """Waits for what a page says once the engine has folded what was recorded last."""
+    for _ in range(20):
+        served.city.catch_up()
+        if words.is_visible():
+            return
+        words.page.wait_for_timeout(100)
+    words.wait_for()
 
 
 def refused_report(served: Served) -> tuple[Any, str]:
@@ -144,7 +154,12 @@ def test_coverage_shows_the_days_patrol_and_what_was_left_out(desk: Any, served:
     page.get_by_text("1 of 2 grids were patrolled: 50%").wait_for()
     page.get_by_role("region", name="Map of the grids").wait_for()
     assert page.locator("ul.inline li").all_inner_texts() == [f"area {GRID_A2}"]
+    answers = held_back(page, "from_day=2026-11-20&to_day=2026-11-20")
     page.get_by_title("Show 20 Nov 2026 on the map").click()
+    page.get_by_role("heading", name="20 Nov 2026").wait_for()
+    page.locator("ul.inline li").first.wait_for(state="detached")
+    answers()
+    page.get_by_role("region", name="Map of the grids").wait_for()
     page.get_by_text("2 of 2 grids were patrolled: 100%").wait_for()
     assert "day=2026-11-20" in page.url
     page = zhao.open("coverage?until=2025-12-31", "Patrol coverage")
@@ -160,7 +175,7 @@ def test_a_tablet_that_is_taken_out_of_use_is_told_so_and_comes_back(desk: Any, 
     form = page.get_by_role("dialog")
     form.get_by_label("Reason").fill("left on the bus")
     form.get_by_role("button", name="Take out of use").click()
-    page.get_by_text("Its entries up to number 4 count").wait_for()
+    follows(served, page.get_by_text("Its entries up to number 4 count"))
     page.get_by_text("Reason: left on the bus").wait_for()
     with pytest.raises(Refused) as told:
         tablet.download()
@@ -168,7 +183,7 @@ def test_a_tablet_that_is_taken_out_of_use_is_told_so_and_comes_back(desk: Any, 
     page.get_by_role("button", name="Give back into use").click()
     form.get_by_label("Reason").fill("found again")
     form.get_by_role("button", name="Give back into use").click()
-    page.get_by_text("It may upload and download.").wait_for()
+    follows(served, page.get_by_text("It may upload and download."))
     tablet.download()
     check_everything(served.city.gridtrail)
 
@@ -196,7 +211,7 @@ def test_a_tablet_that_told_two_histories_is_set_aside_and_said_to_be(desk: Any,
     page.get_by_role("button", name="Give back into use").click()
     page.get_by_role("dialog").get_by_label("Reason").fill("the copy is destroyed")
     page.get_by_role("dialog").get_by_role("button", name="Give back into use").click()
-    page.get_by_text("It may upload and download.").wait_for()
+    follows(served, page.get_by_text("It may upload and download."))
     check_everything(served.city.gridtrail)
 
 
