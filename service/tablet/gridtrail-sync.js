@@ -1243,9 +1243,7 @@ export class Tablet extends EventTarget {
       timer = setTimeout(turn, ms);
     };
     const turn = async () => {
-      again = going;
-      if (going) return;
-      going = true;
+      [going, again] = [true, false];
       let wait = everyMs;
       try {
         await this.sync({ ifFree: true });
@@ -1262,8 +1260,9 @@ export class Tablet extends EventTarget {
       // Whoever asked meanwhile may have recorded something that this turn did not see.
       if (timer !== undefined) later(again ? Math.max(0, due - Date.now()) : wait);
     };
-    const soon = () => later(Math.max(0, due - Date.now()));
-    const online = () => later(Math.max(Math.random() * RECONNECT_MS, due - Date.now()));
+    const ask = (ms) => (going ? (again = true) : later(Math.max(ms, due - Date.now())));
+    const soon = () => ask(0);
+    const online = () => ask(Math.random() * RECONNECT_MS);
     const shown = () => document.visibilityState === "visible" && soon();
     const heard = [[globalThis, "online", online], [globalThis, "focus", soon]];
     if (globalThis.document) heard.push([document, "visibilitychange", shown]);
