@@ -113,6 +113,16 @@ function Step({ case: each, action }) {
 
   async function store(event) {
     event.preventDefault();
+    setBusy(true);
+    try {
+      await storeOnce();
+    } catch (fault) {
+      say(t("common.wrong", { what: fault.message }));
+    }
+    setBusy(false);
+  }
+
+  async function storeOnce() {
     const data = {};
     const personal = [];
     const subject = each.private ? await tablet.value.subjectOf(each.case_id) : null;
@@ -126,18 +136,10 @@ function Step({ case: each, action }) {
     if (action === "muster") data.unit = calledUnit(each);
     // Whose matter it was rates it: the worker who saw it on a patrol, the resident who asked for it otherwise.
     if (action === "evaluate") data.rated_by = each.source === "patrol" ? "reporter" : "resident";
-    setBusy(true);
-    try {
-      await handOver(asked.includes("photos") ? said.photos : []);
-      if ((await record(TOPICS[action], each.case_id, each.area, data, personal)) !== null) {
-        form.clear();
-        go("/cases");
-      }
-    } catch (fault) {
-      say(t("common.wrong", { what: fault.message }));
-    }
-    setBusy(false);
-    return undefined;
+    await handOver(asked.includes("photos") ? said.photos : []);
+    if ((await record(TOPICS[action], each.case_id, each.area, data, personal)) === null) return undefined;
+    form.clear();
+    return go("/cases");
   }
 
   return html`<form onSubmit=${store}>

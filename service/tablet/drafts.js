@@ -58,7 +58,9 @@ export function draft(name, first) {
     set(change) {
       held.value = { ...held.value, ...change };
       const kept = { name, at, route, held: held.value };
-      writing("drafts").put(kept);
+      const store = writing("drafts");
+      store.put(kept);
+      store.transaction.commit?.();
       drafts.value = [...drafts.value.filter((each) => each.name !== name), kept];
     },
     clear() {

@@ -127,28 +127,26 @@ export const carePlan = computed(() => newest("care_plan") ?? { groups: {}, tier
 
 let followed = null;
 let looking = null;
-let again = false;
+let next = null;
 
-/** Follows what is stored; changes that come while it looks are looked at once, after it. */
+/** Follows what is stored, by a look that begins now; changes that come while it looks are looked at once, after it. */
 function refresh() {
-  if (looking) {
-    again = true;
-    return looking;
-  }
-  looking = look().finally(() => {
-    looking = null;
-    if (again) {
-      again = false;
-      refresh();
-    }
-  });
+  const anew = () => {
+    next = null;
+    return refresh();
+  };
+  if (looking) return (next ??= looking.then(anew, anew));
+  looking = look().finally(() => (looking = null));
   return looking;
 }
 
 async function look() {
   const here = followed;
   if (!here) return;
-  const now = await here.look();
+  const now = await here.look().catch((fault) => {
+    // The tablet may be closed meanwhile, for another worker.
+    if (here === followed) throw fault;
+  });
   if (here !== followed) return;
   [items.value, entries.value, syncedAt.value, trouble.value, person.value, faults.value] = [now.items, now.entries, now.syncedAt, now.trouble, now.person, now.faults];
 }
@@ -213,6 +211,8 @@ export async function sync() {
 export async function record(kind, id, area, data, personal = []) {
   try {
     const seq = await tablet.value.record(kind, id, area, data, { personal });
+    // Whoever goes on sees it: a patrol that was just started is not offered again.
+    await refresh().catch(() => undefined);
     say(t("common.stored"));
     sync();
     return seq;
