@@ -1,6 +1,7 @@
 """The tablet app in hands: enrolled, filled, and used tap by tap. Read by the browser tests and by bench.pages."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -23,15 +24,29 @@ _ZH = (
 )
 TEXTS = {language: dict(zip(_KEYS, words.split("|"), strict=True)) for language, words in (("en", _EN), ("zh", _ZH))}
 
-WORKS_SOMEWHERE = """async () => {
-    const { grids } = await import("/tablet/state.js");
-    while (!grids.value.length) await new Promise((done) => setTimeout(done, 20));
+IS_KEPT = "Promise.race([navigator.serviceWorker.ready, new Promise((done) => setTimeout(done, 20_000))]).then(Boolean)"
+"""Whether the app's files are on the device, which may be never."""
+WORKS_SOMEWHERE = "import('/tablet/state.js').then(({ grids }) => grids.value.length > 0)"
+"""Whether the first download has told the tablet where its worker works."""
+NOTE_THE_CLICK = "() => addEventListener('click', () => { window.clicked = Date.now(); }, { capture: true, once: true })"
+IS_SYNCED = """async () => {
+    const { syncedAt, syncing, waiting } = await import("/tablet/state.js");
+    return !syncing.value && !waiting.value && syncedAt.value >= window.clicked;
 }"""
-"""Waits until the first download has told the tablet where its worker works."""
+"""Whether a sync that ended after the click sent everything, and what it brought is shown."""
 
 # A picture of one red pixel, as a camera would give a large one.
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==")
 PHOTO = {"name": "camera.png", "mimeType": "image/png", "buffer": PIXEL}
+
+
+def until(page: Any, holds: Callable[[], Any], seconds: float = 20, what: str = "") -> None:
+    """Waits until something holds; the page, and what listens to it, goes on meanwhile."""
+    for _ in range(int(seconds * 40)):
+        if holds():
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 def enrol(page: Any, served: Socket, code: str, name: str = "Li", language: str = "en", pin: str = PIN) -> None:
@@ -44,8 +59,8 @@ def enrol(page: Any, served: Socket, code: str, name: str = "Li", language: str 
     page.get_by_label(say["pin"]).fill(pin)
     page.get_by_role("button", name=say["enrol"], exact=True).click()
     page.get_by_role("heading", level=1, name=say["today"]).wait_for()
-    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
-    page.evaluate(WORKS_SOMEWHERE)
+    assert page.evaluate(IS_KEPT), "no service worker within 20 s"
+    until(page, lambda: page.evaluate(WORKS_SOMEWHERE), what="a grid to work in")
 
 
 def unlock(page: Any, pin: str = PIN, language: str = "en") -> None:
@@ -55,8 +70,10 @@ def unlock(page: Any, pin: str = PIN, language: str = "en") -> None:
 
 
 def sync(page: Any) -> None:
-    """Syncs by the button, and waits until everything is sent."""
+    """Syncs by the button, and waits until everything is sent and what came is shown."""
+    page.evaluate(NOTE_THE_CLICK)
     page.get_by_role("button", name="Sync now").click()
+    until(page, lambda: page.evaluate(IS_SYNCED), what="a sync that sent everything")
     page.locator("header.bar .state").get_by_text("Everything is sent.").wait_for()
     page.locator("header.bar button[aria-busy=false]").first.wait_for()
 

@@ -14,6 +14,7 @@ from service.ledger.note import Signer, sign_note
 from service.ledger.rotation import Rotation
 from service.ledger.tree import leaf_hash, root_of
 from tests.browser.conftest import Served
+from tests.browser.tablet import until
 from tests.check import check_everything
 from tests.web.city import GRID_A1
 
@@ -372,8 +373,7 @@ def test_who_asks_for_proofs_while_others_are_sought_gets_what_was_published_mea
         globalThis.witness = await Tablet.open("w", { attempts: 1 });
         witness.prove();
     }""")
-    while not asked:
-        page.wait_for_timeout(10)
+    until(page, lambda: asked)
     early = asked[0].fetch()
     assert early.json()["code"] == "not_published"
     served.city.gridtrail.publisher.turn()
