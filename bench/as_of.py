@@ -7,9 +7,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from bench.stores import sqlite_in
 from domain.clock import parse_utc, utc_text
 from projections import open_cases
 from projections.engine import fold_lines
@@ -17,7 +19,6 @@ from projections.recorded import write_state
 from projections.sight import EVERYTHING
 from service.audit.as_of import SENSES
 from service.cli.replay import as_of, lines_of_database
-from service.config import Config
 from service.database import reading, writing
 from service.ledger.store import Draft
 from service.wiring import Gridtrail
@@ -95,8 +96,9 @@ def main() -> None:
     for events in options.events:
         with tempfile.TemporaryDirectory() as folder:
             clock = [START]
-            url = options.url or f"sqlite:///{folder}/bench.db"
-            pieces = Gridtrail(Config(database_url=url, statement_timeout_s=600), clock=lambda clock=clock: clock[0])  # type: ignore[misc]
+            store = sqlite_in(Path(folder))
+            config = store.config(statement_timeout_s=600, **({"database_url": options.url} if options.url else {}))
+            pieces = Gridtrail(config, clock=lambda clock=clock: clock[0])  # type: ignore[misc]
             pieces.upgrade()
             began = time.perf_counter()
             fill(pieces, events, clock)

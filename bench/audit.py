@@ -17,18 +17,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from bench.fleet import make_fleet
+from bench.stores import sqlite_in
 from bench.told import keep
 from projections.turn import without_collector
 from service.audit.verifying.reading import Reading
 from service.audit.verifying.run import verify
 from service.audit.verifying.sources import Source, Wanted, open_source
 from service.audit.verifying.trees import TileTree
-from service.config import Config
-from service.ledger.keys import parse_key, seed_of
-from service.ledger.note import Verifier
 from service.ledger.tree import leaf_hashes
 from service.wiring import Gridtrail, make_app
 
@@ -139,10 +135,8 @@ def events_of(source: Source) -> int:
 
 def recorded(folder: Path, tablets: int, batches: int) -> tuple[str, str]:
     """The URL and the verifier key of a small city's history in a folder, uploaded to the service, folded and published."""
-    url = f"sqlite:///{folder / 'audit.db'}"
-    files: dict[str, Any] = {"watermark_file": str(folder / "signed.journal"), "vault_url": f"sqlite:///{folder / 'vault.db'}"}
-    key = seed_of(Ed25519PrivateKey.generate())
-    pieces = Gridtrail(Config(database_url=url, signing_key=key, log_format="text", log_level="error", **files))
+    config = sqlite_in(folder).config(log_level="error")
+    pieces = Gridtrail(config)
     pieces.upgrade()
     fleet = make_fleet(pieces, tablets, batches, 4)
     client = make_app(pieces).test_client()
@@ -153,7 +147,7 @@ def recorded(folder: Path, tablets: int, batches: int) -> tuple[str, str]:
     pieces.follower.catch_up()
     pieces.publisher.turn()
     pieces.database.dispose()
-    return url, str(Verifier(pieces.config.origin, parse_key(key).public_key().public_bytes_raw()))
+    return config.database_url, str(pieces.signer.verifier)
 
 
 if __name__ == "__main__":

@@ -17,15 +17,13 @@ from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench.stores import sqlite_in
 from domain.areas import ledger_of
 from domain.clock import parse_utc, utc_text
 from projections import READ_MODELS, open_cases, tablet_changes
 from projections.tables import NEVER, PROGRESS, canonical
-from service.config import Config
 from service.database import reading, writing
-from service.ledger.keys import seed_of
 from service.ledger.tables import ledgers
 from service.ledger.tree import Frontier, leaf_hash
 from service.seed.plant import plant
@@ -49,10 +47,7 @@ CHANGE_COLUMNS = [str(column.name) for column in tablet_changes.TABLE.columns]
 def templates() -> list[dict[str, Any]]:
     """The demo city's cases, as its real lines fold to."""
     with tempfile.TemporaryDirectory(prefix="gridtrail-templates-") as folder:
-        config = Config(
-            database_url=f"sqlite:///{folder}/demo.db", log_format="text", signing_key=seed_of(Ed25519PrivateKey.generate()),
-            photos_url=f"{folder}/photos",
-        )  # fmt: skip
+        config = sqlite_in(Path(folder)).config()
         pieces = Gridtrail(config)
         pieces.upgrade()
         plant(config, Path(folder) / "tablets", date(2026, 11, 20), 1)

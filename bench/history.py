@@ -6,21 +6,22 @@ The trees of the copies are not made, since the engine does not look at them.
 """
 
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.fleet import make_fleet
+from bench.stores import sqlite_in
 from service.config import Config
 from service.database import open_database, reading
 from service.ledger import schema
-from service.ledger.keys import seed_of
 from service.ledger.tables import ledgers
 from service.wiring import Gridtrail, make_app
 
@@ -49,9 +50,13 @@ class Template:
 
 def record_template() -> Template:
     """One subdistrict's history, through enrolment and upload, on SQLite in memory."""
+    with tempfile.TemporaryDirectory(prefix="gridtrail-template-") as folder:
+        return _recorded(sqlite_in(Path(folder)).config(database_url="sqlite://", log_level="warning"))
+
+
+def _recorded(config: Config) -> Template:
     database = open_database("sqlite://")
     schema.create_all(database)
-    config = Config(database_url="sqlite://", signing_key=seed_of(Ed25519PrivateKey.generate()), log_level="warning")
     pieces = Gridtrail(config, database=database)
     fleet = make_fleet(pieces, TABLETS, BATCHES, 1)
     client = make_app(pieces).test_client()

@@ -40,7 +40,7 @@ class Store:
             "erasures_file": f"{self.folder}/erasures.journal",
             "photos_url": f"{self.folder}/photos",
         }
-        return Config(database_url=self.url, **{**files, "log_format": "text", **settings})
+        return Config(**{"database_url": self.url, **files, "log_format": "text", **settings})
 
 
 def environment_of(config: Config) -> dict[str, str]:
@@ -53,7 +53,12 @@ def environment_of(config: Config) -> dict[str, str]:
 def sqlite_store() -> Iterator[Store]:
     """A fresh SQLite file; its work is done inside the web processes."""
     with tempfile.TemporaryDirectory(prefix="gridtrail-bench-") as folder:
-        yield Store("sqlite", f"sqlite:///{folder}/bench.db", lambda: 0.0, Path(folder))
+        yield sqlite_in(Path(folder))
+
+
+def sqlite_in(folder: Path) -> Store:
+    """SQLite in a folder that somebody else removes."""
+    return Store("sqlite", f"sqlite:///{folder}/bench.db", lambda: 0.0, folder)
 
 
 @contextmanager

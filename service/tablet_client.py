@@ -513,7 +513,9 @@ class Tablet:
                 code = problem["code"] if fits(problem, {"code": str}) else None
                 if code in SMALLER or (code and answer.status not in AGAIN and code not in DAMAGED):
                     raise Refused(answer.status, problem)
-                said, wait = f"status {answer.status}", _retry_after(answer.headers)
+                # What a service in trouble says of itself is worth more than the number.
+                said = f"status {answer.status}" + (f" {code}: {problem.get('detail', '')}" if code else "")
+                wait = _retry_after(answer.headers)
             if attempt + 1 < attempts:
                 self._pause(attempt, wait)
         raise Unreachable(f"{method} {path}: {said}, {attempts} times.")

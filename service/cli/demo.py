@@ -19,6 +19,7 @@ def command() -> None:
     os.environ.setdefault("GRIDTRAIL_LOG_FORMAT", "text")
     pieces = gridtrail()
     pieces.upgrade()
+    pieces.signer  # noqa: B018 (with its sentence, where the key is missing)
     sow(pieces.config)
     code = pieces.enrolment.make_code(terminal_actor(pieces.config), str(person_of(pieces.config.city, FIRST)))
     pieces.database.dispose()
