@@ -20,7 +20,7 @@ LINGER_S = 0.5
 """How long is read on for, from whoever still sends a body that nobody wants: it would lose the answer if it was cut off at once."""
 LINGER_BYTES = 16 * 1024 * 1024
 HEAD_S = 15.0
-"""A request's head must be here so long after its first byte. gunicorn waits for it without end, and a thread with it."""
+"""A request's head must be here so long after a thread has turned to it. gunicorn waits for it without end, and a thread with it."""
 
 
 class Worker(ThreadWorker):

@@ -1,6 +1,7 @@
 """The record of reads: whole, permanent for half a year, sealed day by day; and every fault in it is found."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -28,9 +29,9 @@ class MovedClock:
 
 
 @pytest.fixture
-def pieces(database: sa.Engine) -> Gridtrail:
+def pieces(database: sa.Engine, tmp_path: Path) -> Gridtrail:
     """The pieces on each store, more than a year ago: the database's own clock is far ahead of theirs."""
-    return Gridtrail(Config(), clock=MovedClock(), database=database)
+    return Gridtrail(Config(watermark_file=str(tmp_path / "signed.journal")), clock=MovedClock(), database=database)
 
 
 def read_on(pieces: Gridtrail, *days: int) -> None:
